@@ -1,0 +1,1 @@
+"""HANDS: the one loop that performs what the machine asks for."""

@@ -1,0 +1,1 @@
+"""MEMORY: the events of every run, appended before anything is sent."""

@@ -1,0 +1,1 @@
+"""ADVICE about a saga that is well formed."""

@@ -1,0 +1,204 @@
+"""Facts: what happened to a run, in the past tense, each with the time it was noted at.
+
+Events are the only thing that is ever stored, and a run is nothing but its events applied in
+order. An event carries its consequence with it (a due time, a result), so that replaying an old
+journal never depends on the rules of today. Fields hold plain JSON values only; the codec relies
+on it.
+"""
+
+from dataclasses import dataclass
+
+from sagactl.source.node import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`at` is in seconds since 1970-01-01 UTC."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run began; it keeps the whole definition (`definition` is its text, `digest` its SHA-256)."""
+
+    run_id: str
+    saga: str
+    version: int | str
+    definition: str
+    definition_name: str
+    digest: str
+    input: Json
+    env: dict[str, str]
+    sandbox: bool
+    faults: list[str]
+    sagactl: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    """Somebody went on with the run: budgets are fresh, `deadline_at` is moved where it is given."""
+
+    operator: str
+    deadline_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Event):
+    """The saga's time was up: nothing new starts, what was done is undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationRequested(Event):
+    """An operator asked for the run to be undone."""
+
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvent(Event):
+    """`step` is the step's path in the run: its name."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped(StepEvent):
+    """Its `when` was false."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptBegan(StepEvent):
+    """The intent: on disk before the request leaves. `key` and the bytes stay for every attempt."""
+
+    attempt: int
+    key: str
+    method: str
+    url: str
+    content_type: str | None
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(StepEvent):
+    """`attempt` 0: nothing was tried. `detail` says in words what was seen."""
+
+    attempt: int
+    status: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionBegan(AttemptBegan):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSucceeded(AttemptEnded):
+    result: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionNotSent(AttemptEnded):
+    """Nothing can have happened; tried again at `due_at`, or given up where that is None."""
+
+    due_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionUnknown(AttemptEnded):
+    """It may have happened (`happened`: it did, but its result is lost).
+
+    Sent again at `due_at`; where that is None, the next thing to ask is the lookup.
+    """
+
+    happened: bool
+    due_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFailed(AttemptEnded):
+    """A definite no: the step failed without effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRefused(AttemptEnded):
+    """A definite no past the pivot, where there is no way back: a person is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCancelled(StepEvent):
+    """The saga turned back while the step only waited to be sent again; it has no effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupBegan(AttemptBegan):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupFound(AttemptEnded):
+    result: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupMissed(AttemptEnded):
+    """The service says that the action never took place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupUnanswered(AttemptEnded):
+    """No answer: asked again at `due_at`, given up where that is None."""
+
+    due_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeAssumed(StepEvent):
+    """Nobody could find out; by `on_unknown: compensate` it is taken as done and will be undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeHeld(StepEvent):
+    """Nobody could find out, and only a person may decide."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationBegan(AttemptBegan):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationSucceeded(AttemptEnded):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationUnsettled(AttemptEnded):
+    """Not undone yet, or not surely (`doubtful`: the attempt may have had its effect)."""
+
+    doubtful: bool
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationFailed(AttemptEnded):
+    """The undo was refused or given up: a person is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionReopened(StepEvent):
+    """A refused step past the pivot is tried afresh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReopened(StepEvent):
+    """A held step is asked about afresh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationReopened(StepEvent):
+    """A compensation that gave up is tried afresh."""

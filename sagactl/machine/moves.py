@@ -1,0 +1,100 @@
+"""THE table: which event takes a step from which state to which.
+
+Theory of operation
+-------------------
+A step is in one of nine states. Only events move it, and only along the arrows below; any other
+pair of state and event is a bug of ours and raises IllegalMove. Two things are on purpose *not*
+states: an attempt in flight and a wait for the next one. They are facts about attempts, kept beside
+the state in `run.Attempts`, because they are the same for an action, a lookup and a compensation.
+
+The worst attempt rules the step. Once an attempt's outcome is unknown the step is `unknown`, and
+there is no arrow from there back to `executing` or, by any reply to the action, to `failed`: only
+the action's own success under the same key, a lookup that got an answer, or a person leads out.
+What the next attempt's refusal proves is only that *that* attempt did nothing.
+
+`failed` means failed without effect, which is why it has no arrow to `compensating`. `completed`
+has one, and so has `unknown`: what may have happened is undone.
+
+`stuck` means that a person is needed. `resume` reopens it where it stood, hence three arrows.
+
+The saga's own state is nowhere stored: `run.saga_state` sees it in the steps.
+"""
+
+from enum import StrEnum
+
+from sagactl.machine import event as e
+
+
+class StepState(StrEnum):
+    PENDING = "pending"
+    EXECUTING = "executing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+    STUCK = "stuck"
+    SKIPPED = "skipped"
+
+
+PENDING = StepState.PENDING
+EXECUTING = StepState.EXECUTING
+COMPLETED = StepState.COMPLETED
+FAILED = StepState.FAILED
+UNKNOWN = StepState.UNKNOWN
+COMPENSATING = StepState.COMPENSATING
+COMPENSATED = StepState.COMPENSATED
+STUCK = StepState.STUCK
+SKIPPED = StepState.SKIPPED
+
+MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
+    (PENDING, e.StepSkipped): SKIPPED,
+    (PENDING, e.ActionBegan): EXECUTING,
+    (PENDING, e.ActionFailed): FAILED,  # an expression failed: nothing could be sent
+    (PENDING, e.ActionRefused): STUCK,  # the same past the pivot
+    (EXECUTING, e.ActionBegan): EXECUTING,
+    (EXECUTING, e.ActionSucceeded): COMPLETED,
+    (EXECUTING, e.ActionNotSent): EXECUTING,
+    (EXECUTING, e.ActionUnknown): UNKNOWN,
+    (EXECUTING, e.ActionFailed): FAILED,
+    (EXECUTING, e.ActionRefused): STUCK,
+    (EXECUTING, e.ActionCancelled): FAILED,
+    (UNKNOWN, e.ActionBegan): UNKNOWN,
+    (UNKNOWN, e.ActionSucceeded): COMPLETED,
+    (UNKNOWN, e.ActionUnknown): UNKNOWN,
+    (UNKNOWN, e.LookupBegan): UNKNOWN,
+    (UNKNOWN, e.LookupFound): COMPLETED,
+    (UNKNOWN, e.LookupMissed): FAILED,
+    (UNKNOWN, e.LookupUnanswered): UNKNOWN,
+    (UNKNOWN, e.OutcomeAssumed): UNKNOWN,
+    (UNKNOWN, e.OutcomeHeld): STUCK,
+    (UNKNOWN, e.CompensationBegan): COMPENSATING,
+    (UNKNOWN, e.CompensationFailed): STUCK,  # an expression failed: nothing could be sent
+    (COMPLETED, e.CompensationBegan): COMPENSATING,
+    (COMPLETED, e.CompensationFailed): STUCK,  # likewise
+    (COMPENSATING, e.CompensationBegan): COMPENSATING,
+    (COMPENSATING, e.CompensationSucceeded): COMPENSATED,
+    (COMPENSATING, e.CompensationUnsettled): COMPENSATING,
+    (COMPENSATING, e.CompensationFailed): STUCK,
+    (STUCK, e.ActionReopened): EXECUTING,
+    (STUCK, e.OutcomeReopened): UNKNOWN,
+    (STUCK, e.CompensationReopened): COMPENSATING,
+}
+
+
+class IllegalMove(Exception):
+    """An event that cannot happen in a step's state: our bug, or a journal not written by us."""
+
+    def __init__(self, step: str, state: StepState, event: e.StepEvent) -> None:
+        super().__init__(f'step "{step}" is {state} and cannot take {type(event).__name__}')
+        self.step = step
+        self.state = state
+        self.event = event
+
+
+def move(state: StepState, event: e.StepEvent) -> StepState:
+    """The state after `event`; raises IllegalMove where the table has no such arrow."""
+    try:
+        return MOVES[state, type(event)]
+    except KeyError:
+        raise IllegalMove(event.step, state, event) from None

@@ -1,0 +1,1 @@
+"""THE OTHERS: services that act and compensate. They return outcomes and never raise."""

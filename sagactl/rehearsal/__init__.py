@@ -1,0 +1,1 @@
+"""PRACTICE OF FAILURE: participants that play a definition's services, and misbehave on order."""

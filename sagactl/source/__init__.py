@@ -1,0 +1,1 @@
+"""WHERE: text and the places in it. Knows YAML, not sagas."""

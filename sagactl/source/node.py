@@ -1,0 +1,85 @@
+"""The tree of a YAML text: scalars, lists and maps, each with its place.
+
+Scalars are already what YAML 1.2 says they are (text, whole number, fraction, true, false, null).
+Nothing here knows what a saga is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sagactl.source.place import Place
+
+# None, bool, int, float, str, list of Json, dict from str to Json. Written as Any because every
+# reader of a JSON value asks for its type anyway, and a recursive alias only adds casts.
+Json: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value; `raw` is the slice of the source it was read from, quotes included."""
+
+    place: Place
+    value: None | bool | int | float | str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    place: Place
+    items: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Scalar
+    value: "Node"
+
+    @property
+    def name(self) -> str:
+        return str(self.key.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    place: Place
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def get(self, name: str) -> "Node | None":
+        """The value under `name`, or None where there is no such key."""
+        return next((entry.value for entry in self.entries if entry.name == name), None)
+
+    def key(self, name: str) -> Scalar | None:
+        """The key itself (for its place), or None."""
+        return next((entry.key for entry in self.entries if entry.name == name), None)
+
+
+Node: TypeAlias = Scalar | List | Map
+
+
+def plain(node: Node) -> Json:
+    """The bare JSON value of a node, without places."""
+    match node:
+        case Scalar():
+            return node.value
+        case List():
+            return [plain(item) for item in node.items]
+        case Map():
+            return {entry.name: plain(entry.value) for entry in node.entries}
+
+
+def descend(node: Node, path: "list[str | int] | tuple[str | int, ...]") -> Node:
+    """The node at a JSON path below `node`, or the deepest one that exists on the way."""
+    for step in path:
+        below: Node | None = None
+        if isinstance(node, Map) and isinstance(step, str):
+            below = node.get(step)
+        elif isinstance(node, List) and isinstance(step, int) and step < len(node.items):
+            below = node.items[step]
+        if below is None:
+            return node
+        node = below
+    return node

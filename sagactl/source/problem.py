@@ -1,0 +1,43 @@
+"""One mistake, with its place, its code and what would be right.
+
+A wrong definition is a list of these and never an exception, so that every mistake is told at once.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sagactl.source.place import Place
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that the message speaks of, and why."""
+
+    place: Place
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake: `code` is a slug kept for ever, `message` lower case without a full stop."""
+
+    code: str
+    place: Place
+    message: str
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+    related: tuple[Related, ...] = ()
+
+
+def nearest(word: str, allowed: "list[str] | tuple[str, ...]") -> str | None:
+    """The allowed word that `word` was probably meant to be, or None."""
+    # difflib costs 5 ms to import, and most definitions have no slip of the pen.
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, allowed, n=1, cutoff=0.6)
+    return close[0] if close else None

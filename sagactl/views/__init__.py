@@ -1,0 +1,1 @@
+"""WHAT IS SEEN: problems, plans, runs and events as text. Nobody else prints."""
