@@ -148,6 +148,11 @@ class LookupMissed(AttemptEnded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookupCleared(AttemptEnded):
+    """It never took place, and past the pivot there is only forwards: it is sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupUnanswered(AttemptEnded):
     """No answer: asked again at `due_at`, given up where that is None."""
 

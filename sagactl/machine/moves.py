@@ -8,8 +8,8 @@ states: an attempt in flight and a wait for the next one. They are facts about a
 the state in `run.Attempts`, because they are the same for an action, a lookup and a compensation.
 
 The worst attempt rules the step. Once an attempt's outcome is unknown the step is `unknown`, and
-there is no arrow from there back to `executing` or, by any reply to the action, to `failed`: only
-the action's own success under the same key, a lookup that got an answer, or a person leads out.
+no reply to the action but its own success under the same key leads out: else only a lookup that
+got an answer, or a person.
 What the next attempt's refusal proves is only that *that* attempt did nothing.
 
 `failed` means failed without effect, which is why it has no arrow to `compensating`. `completed`
@@ -65,9 +65,11 @@ MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
     (UNKNOWN, e.LookupBegan): UNKNOWN,
     (UNKNOWN, e.LookupFound): COMPLETED,
     (UNKNOWN, e.LookupMissed): FAILED,
+    (UNKNOWN, e.LookupCleared): EXECUTING,
     (UNKNOWN, e.LookupUnanswered): UNKNOWN,
     (UNKNOWN, e.OutcomeAssumed): UNKNOWN,
     (UNKNOWN, e.OutcomeHeld): STUCK,
+    (UNKNOWN, e.ActionRefused): STUCK,
     (UNKNOWN, e.CompensationBegan): COMPENSATING,
     (UNKNOWN, e.CompensationFailed): STUCK,  # an expression failed: nothing could be sent
     (COMPLETED, e.CompensationBegan): COMPENSATING,

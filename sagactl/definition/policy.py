@@ -1,0 +1,94 @@
+"""What follows from a definition alone: its templates, who reads what, and what doubt leads to.
+
+Lint warns by these rules and the machine moves by them, so they stand below both.
+"""
+
+from collections.abc import Iterator
+
+from sagactl.definition.expression import Reference
+from sagactl.definition.model import OnUnknown, Request, Saga, Step
+from sagactl.definition.template import Template
+
+
+def on_unknown(step: Step, *, past_pivot: bool) -> OnUnknown:
+    """What is done when neither repeating nor looking up told whether the action took place.
+
+    Undoing on suspicion is right only where undoing nothing does no harm and needs no reply that
+    never came: a DELETE or PUT written without the step's own result. Where there is no way back,
+    at the pivot and past it, it is never right.
+    """
+    if step.pivot or past_pivot:
+        if step.on_unknown is OnUnknown.HOLD:
+            return OnUnknown.HOLD
+        can_ask = step.action.may_repeat or step.lookup is not None
+        return OnUnknown.FINISH if can_ask else OnUnknown.HOLD
+    if step.on_unknown is not None:
+        return step.on_unknown
+    undo = step.compensation
+    if undo is not None and undo.method in ("DELETE", "PUT") and not reads_own_result(step):
+        return OnUnknown.COMPENSATE
+    return OnUnknown.FINISH if step.action.may_repeat else OnUnknown.HOLD
+
+
+def reads_own_result(step: Step) -> bool:
+    """Whether the compensation is written with the result of its own step."""
+    if step.compensation is None:
+        return False
+    own = (("result",), ("steps", step.name, "result"))
+    return any(
+        reference.path[: len(prefix)] == prefix
+        for template in templates(step.compensation)
+        for reference in template.references
+        for prefix in own
+    )
+
+
+def templates(request: Request) -> Iterator[Template]:
+    """Every template of a request: address, body, headers, and how its reply is read."""
+    yield request.url
+    if request.service is not None:
+        yield request.service.url
+    for _, header in request.headers:
+        yield header
+    for name in ("query", "json", "form", "body", "fail_when", "result"):
+        template = getattr(request, name)
+        if template is not None:
+            yield template
+    yield from request.success.conditions
+
+
+def result_reads(saga: Saga, step: Step) -> Iterator[tuple[tuple[str | int, ...], bool]]:
+    """What is read of a step's result anywhere: (path below it, whether it surely will be)."""
+    prefix = ("steps", step.name, "result")
+    for other in saga.steps:
+        for template in step_templates(other):
+            for reference in template.references:
+                path = _below(reference, prefix)
+                if path is None and other is step and template is not step.action.result:
+                    path = _below(reference, ("result",))
+                if path is not None:
+                    sure = reference.certain and (other.when is None or template is other.when)
+                    yield path, sure
+    for template in (saga.output,):
+        for reference in template.references if template else ():
+            path = _below(reference, prefix)
+            if path is not None:
+                yield path, reference.certain
+
+
+def _below(reference: Reference, prefix: tuple[str, ...]) -> tuple[str | int, ...] | None:
+    if reference.path[: len(prefix)] != prefix:
+        return None
+    return reference.path[len(prefix) :]
+
+
+def step_templates(step: Step) -> Iterator[Template]:
+    if step.when is not None:
+        yield step.when
+    yield from templates(step.action)
+    if step.lookup is not None:
+        yield from templates(step.lookup.request)
+        if step.lookup.found is not None:
+            yield step.lookup.found
+    if step.compensation is not None:
+        yield from templates(step.compensation)

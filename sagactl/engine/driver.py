@@ -1,0 +1,213 @@
+"""The only loop: performs what the machine names, and writes down what came of it.
+
+Theory of operation
+-------------------
+Round and round: settle, commit, send, wait.
+
+- *Settle*: ask `outstanding` what ought to be under way. Record the facts that are due, begin the
+  calls that are due, and ask again until nothing is due any more. This happens in memory.
+- *Commit*: append every event of this round to the store, in one go. The outcome of one step and
+  the intent of the next share a commit, so an n-step saga costs n+1 of them.
+- *Send*: only now does any request leave. If the store refuses, none does.
+- *Wait* for an attempt to end, for the next due time, or for a signal; what ended gets its verdict,
+  and the next round begins.
+
+A resume is the same loop with empty hands. The attempts that were in flight when the process died
+have nobody to speak for them, so the first round ends them as unknown; the machine knows the rest.
+
+`stop` lets what is in flight end and begins nothing. `cut` gives up on what is in flight, which
+makes it unknown. Neither ever starts a compensation.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from sagactl.definition.model import OutcomeKind
+from sagactl.engine.clock import Clock
+from sagactl.machine.command import Call, Note, Outcome, Phase
+from sagactl.machine.event import (
+    ActionBegan,
+    AttemptBegan,
+    CompensationBegan,
+    Event,
+    LookupBegan,
+)
+from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
+from sagactl.machine.plan import Plan
+from sagactl.machine.run import Run, apply
+from sagactl.machine.state import saga_state
+from sagactl.machine.verdict import verdict
+
+Watch = Callable[[Event, Run], None]
+
+BEGAN: dict[Phase, type[AttemptBegan]] = {
+    Phase.ACTION: ActionBegan,
+    Phase.LOOKUP: LookupBegan,
+    Phase.COMPENSATION: CompensationBegan,
+}
+
+CUT = Outcome(OutcomeKind.UNKNOWN, "cut off while the request was in flight")
+ORPHANED = Outcome(OutcomeKind.UNKNOWN, "sagactl ended while the request was in flight")
+
+
+class Participant(Protocol):
+    """Whoever answers calls. It returns how an attempt ended and never raises."""
+
+    async def send(self, call: Call) -> Outcome: ...
+
+
+class Journal(Protocol):
+    """Where events go. `append` is durable when it returns, or raises and has kept none."""
+
+    def append(self, run_id: str, events: Sequence[Event], state: str) -> None: ...
+
+
+class Driver:
+    """Drives one run. `watch` sees every event once it is durable, with the run it led to."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Journal,
+        participant: Participant,
+        clock: Clock,
+        watch: Watch = lambda event, run: None,
+        *,
+        waits: bool = True,
+    ) -> None:
+        self._plan = plan
+        self._journal = journal
+        self._participant = participant
+        self._clock = clock
+        self._watch = watch
+        self._waits = waits  # False: end where there is nothing to do but wait for a due time
+        self._run: Run | None = None
+        self._round: list[tuple[Event, Run]] = []
+        self._in_hand: dict[asyncio.Task[Outcome], Call] = {}
+        self._stopping = asyncio.Event()
+        self._cut = False
+
+    async def drive(self, run: Run | None, opening: Event) -> Run:
+        """Go on until nothing is under way; `opening` is RunStarted, or what `run` goes on with.
+
+        Raises whatever the journal raises; nothing was sent that is not in it.
+        """
+        self._run = run
+        self._record(opening)
+        self._end_orphans()
+        try:
+            while True:
+                begun, wake_at = self._settle()
+                self._commit()
+                for call in begun:
+                    self._in_hand[asyncio.create_task(self._send(call))] = call
+                if not self._in_hand and (wake_at is None or not self._may_wait()):
+                    return self._now_standing
+                await self._wait(wake_at)
+        finally:
+            for task in self._in_hand:
+                task.cancel()
+
+    def stop(self) -> None:
+        """Begin nothing more; `drive` returns when what is in flight has ended."""
+        self._stopping.set()
+
+    def cut(self) -> None:
+        """Give up on what is in flight: its outcome is unknown."""
+        self._cut = True
+        self.stop()
+        for task in self._in_hand:
+            task.cancel()
+
+    @property
+    def _now_standing(self) -> Run:
+        assert self._run is not None  # drive's opening made it
+        return self._run
+
+    def _may_wait(self) -> bool:
+        return self._waits and not self._stopping.is_set()
+
+    def _end_orphans(self) -> None:
+        for name, phase in in_flight(self._now_standing):
+            self._judge(call_in_flight(self._plan, self._now_standing, name, phase), ORPHANED)
+
+    def _settle(self) -> tuple[list[Call], float | None]:
+        """Everything that is due, in memory; the calls to send and the next due time."""
+        begun: list[Call] = []
+        while not self._stopping.is_set():
+            now = self._clock.now()
+            commands = outstanding(self._plan, self._now_standing)
+            due = [c for c in commands if c.due_at is None or c.due_at <= now]
+            if not due:
+                return begun, min((c.due_at for c in commands if c.due_at), default=None)
+            # A fact can change what ought to be under way; calls begin only when none is left.
+            note = next((c for c in due if isinstance(c, Note)), None)
+            if note is not None:
+                self._record(replace(note.event, at=now))
+                continue
+            for call in due:
+                assert isinstance(call, Call)
+                self._record(_began(call, now))
+                begun.append(call)
+        return begun, None
+
+    def _record(self, event: Event) -> None:
+        # Order comes from the journal, never from time: no event may seem older than the last.
+        if self._run is not None and event.at < self._run.updated_at:
+            event = replace(event, at=self._run.updated_at)
+        self._run = apply(self._run, event)
+        self._round.append((event, self._run))
+
+    def _commit(self) -> None:
+        if not self._round:
+            return
+        run = self._now_standing
+        events = [event for event, _ in self._round]
+        self._journal.append(run.id, events, saga_state(self._plan, run))
+        seen, self._round = self._round, []
+        for event, after in seen:
+            self._watch(event, after)
+
+    async def _send(self, call: Call) -> Outcome:
+        try:
+            return await self._participant.send(call)
+        except asyncio.CancelledError:
+            if not self._cut:
+                raise
+            return CUT
+
+    async def _wait(self, wake_at: float | None) -> None:
+        """Until an attempt ended, the due time came, or a signal did; ended attempts are judged."""
+        tasks: set[asyncio.Task[object]] = set()
+        if wake_at is not None:
+            tasks.add(asyncio.create_task(self._clock.sleep_until(wake_at)))
+        if not self._stopping.is_set():
+            tasks.add(asyncio.create_task(self._stopping.wait()))
+        try:
+            await asyncio.wait({*tasks, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        for ended in [task for task in self._in_hand if task.done()]:
+            # A task cut before its first step never reached its own except clause.
+            outcome = CUT if ended.cancelled() else ended.result()
+            self._judge(self._in_hand.pop(ended), outcome)
+
+    def _judge(self, call: Call, outcome: Outcome) -> None:
+        now = max(self._clock.now(), self._now_standing.updated_at)
+        self._record(verdict(self._plan, self._now_standing, call, outcome, now))
+
+
+def _began(call: Call, now: float) -> AttemptBegan:
+    return BEGAN[call.phase](
+        at=now,
+        step=call.step,
+        attempt=call.attempt,
+        key=call.key,
+        method=call.sending.method,
+        url=call.sending.url,
+        content_type=call.sending.content_type,
+        body=call.sending.body,
+    )
