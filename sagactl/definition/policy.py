@@ -57,6 +57,28 @@ def templates(request: Request) -> Iterator[Template]:
     yield from request.success.conditions
 
 
+def saga_templates(saga: Saga) -> Iterator[Template]:
+    """Every template of a saga."""
+    if saga.id is not None:
+        yield saga.id
+    for service in saga.services.values():
+        yield service.url
+    for step in saga.steps:
+        yield from step_templates(step)
+    if saga.output is not None:
+        yield saga.output
+
+
+def names_under(saga: Saga, root: str) -> dict[str, Reference]:
+    """Every `root.NAME` that the saga's expressions read, with the first place that does."""
+    found: dict[str, Reference] = {}
+    for template in saga_templates(saga):
+        for reference in template.references:
+            if len(reference.path) > 1 and reference.path[0] == root:
+                found.setdefault(str(reference.path[1]), reference)
+    return found
+
+
 def result_reads(saga: Saga, step: Step) -> Iterator[tuple[tuple[str | int, ...], bool]]:
     """What is read of a step's result anywhere: (path below it, whether it surely will be)."""
     prefix = ("steps", step.name, "result")

@@ -89,13 +89,14 @@ class Driver:
         self._stopping = asyncio.Event()
         self._cut = False
 
-    async def drive(self, run: Run | None, opening: Event) -> Run:
+    async def drive(self, run: Run | None, *opening: Event) -> Run:
         """Go on until nothing is under way; `opening` is RunStarted, or what `run` goes on with.
 
         Raises whatever the journal raises; nothing was sent that is not in it.
         """
         self._run = run
-        self._record(opening)
+        for event in opening:
+            self._record(event)
         self._end_orphans()
         try:
             while True:

@@ -57,6 +57,7 @@ class StepRun:
     has_result: bool = False
     happened: bool = False  # it took place, but its result is lost
     assumed: bool = False  # taken as done, though nobody knows
+    held: bool = False  # stuck for want of an answer, not because of one
     doubted_at: float | None = None
     error: StepError | None = None
 
@@ -190,11 +191,11 @@ def _step_after(step: StepRun, event: e.StepEvent) -> StepRun:
             return replace(step, action=replace(step.action, due_at=None))
         case e.OutcomeHeld():
             status = step.action.status
-            return replace(step, error=StepError(Phase.ACTION, status, event.detail))
+            return replace(step, held=True, error=StepError(Phase.ACTION, status, event.detail))
         case e.ActionReopened():
             return replace(step, action=replace(_fresh(step.action), due_at=event.at))
         case e.OutcomeReopened():
-            return _refreshed(replace(step, state=UNKNOWN), event.at)
+            return _refreshed(replace(step, state=UNKNOWN, held=False), event.at)
         case e.CompensationReopened():
             reopened = replace(_fresh(step.compensation), due_at=event.at)
             return replace(step, compensation=reopened)
@@ -276,3 +277,18 @@ def _ended(
 def is_stuck(run: Run) -> bool:
     """Whether any step waits for a person."""
     return any(step.state is STUCK for step in run.steps.values())
+
+
+def reopenings(run: Run, at: float) -> tuple[e.StepEvent, ...]:
+    """The events by which a resume takes up every stuck step where it stands."""
+    found: list[e.StepEvent] = []
+    for name, step in run.steps.items():
+        if step.state is not STUCK:
+            continue
+        if step.held:
+            found.append(e.OutcomeReopened(at=at, step=name))
+        elif step.error is not None and step.error.phase is Phase.COMPENSATION:
+            found.append(e.CompensationReopened(at=at, step=name))
+        else:
+            found.append(e.ActionReopened(at=at, step=name))
+    return tuple(found)

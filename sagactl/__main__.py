@@ -1,0 +1,5 @@
+"""`python -m sagactl`."""
+
+from sagactl.cli import main
+
+main()

@@ -1,0 +1,148 @@
+"""init, lint, plan, schema: the verbs about definitions."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sagactl.cli import option
+from sagactl.cli.exit import Exit
+from sagactl.cli.input import gather_input
+from sagactl.cli.loading import check_definition, find_definitions, load_definition
+from sagactl.cli.printing import print_data, print_lines, print_problems
+from sagactl.cli.refusal import Refused
+from sagactl.cli.scaffold import SCAFFOLD
+from sagactl.source.problem import Problem, Severity
+
+
+class LintFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, or folders to search for sagas (default: .).", metavar="PATH…"),
+    ] = None,
+    form: Annotated[LintFormat, typer.Option("--format", help="text or json.")] = LintFormat.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> None:
+    """Find every mistake in definitions, with its place, its code and what would be right.
+
+    Example: sagactl lint definitions --strict
+    """
+    files = find_definitions(paths or [Path()])
+    if not files:
+        print("sagactl: no definitions found", file=sys.stderr)
+    problems: list[Problem] = []
+    unread: list[str] = []
+    for file in files:
+        try:
+            problems.extend(check_definition(file)[1])
+        except Refused as refusal:
+            unread.extend(refusal.lines)
+    if form is LintFormat.JSON:
+        print(json.dumps([_problem_document(problem) for problem in problems], indent=2))
+    else:
+        print_problems(problems, sys.stdout)
+        _print_count(len(files), problems)
+    print_lines((f"sagactl: {line}" for line in unread), sys.stderr)
+    errors = any(strict or problem.severity is Severity.ERROR for problem in problems)
+    raise typer.Exit(Exit.USAGE if unread else Exit.FAILED if errors else Exit.OK)
+
+
+def plan(
+    file: option.Definition,
+    inputs: option.Inputs = None,
+    input_file: option.InputFile = None,
+    output: option.Output = option.Format.TABLE,
+) -> None:
+    """Show what would be sent, in which order, and what undoes it. Sends nothing.
+
+    Example: sagactl plan order.yaml -i order_id=42
+    """
+    from sagactl.machine.plan import make_plan
+    from sagactl.views.plan_text import plan_document, plan_lines
+
+    saga = load_definition(file)
+    planned = make_plan(saga)
+    run = None
+    if inputs or input_file:
+        from sagactl.cli.preview import preview
+
+        run = preview(saga, gather_input(saga, inputs or [], input_file))
+    if output is option.Format.TABLE:
+        print_lines(plan_lines(planned, run))
+    else:
+        print_data(plan_document(planned, run), output)
+
+
+def schema() -> None:
+    """Print the JSON Schema of definitions, for editors.
+
+    Example: sagactl schema > saga.schema.json
+    """
+    from sagactl.definition.schema import schema_text
+
+    sys.stdout.write(schema_text())
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to.", metavar="DIR")] = Path(),
+) -> None:
+    """Write a definition, its schema for the editor, and a CI job to start from.
+
+    Example: sagactl init orders
+    """
+    from sagactl.definition.schema import schema_text
+
+    contents = {**SCAFFOLD, "schema/saga.schema.json": schema_text()}
+    taken = [name for name in contents if (folder / name).exists()]
+    if taken:
+        names = ", ".join(str(folder / name) for name in taken)
+        raise Refused(f"{names}: there already; init overwrites nothing")
+    for name, text in contents.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"{path}: cannot be written: {error.strerror}") from None
+        print(path)
+    order = folder / "order.yaml"
+    print_lines(
+        [
+            "",
+            "next:",
+            f"  sagactl lint {order}",
+            f"  sagactl run {order} --sandbox",
+            f"  sagactl run {order} --sandbox --fail create_shipment=422",
+        ],
+        sys.stderr,
+    )
+
+
+def _print_count(files: int, problems: list[Problem]) -> None:
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    warnings = len(problems) - errors
+    found = f"{errors} errors, {warnings} warnings" if problems else "nothing found"
+    print(f"sagactl: {files} definitions checked: {found}", file=sys.stderr)
+
+
+def _problem_document(problem: Problem) -> dict[str, object]:
+    place = problem.place
+    return {
+        "path": place.source.name,
+        "line": place.line,
+        "column": place.column,
+        "end_line": place.end_line,
+        "end_column": place.end_column,
+        "severity": str(problem.severity),
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+    }

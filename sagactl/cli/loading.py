@@ -1,0 +1,72 @@
+"""Definitions from disk: found, read, checked."""
+
+import os
+from pathlib import Path
+
+from sagactl.cli.refusal import Refused
+from sagactl.definition.loader import load
+from sagactl.definition.model import Saga
+from sagactl.lint.linter import lint
+from sagactl.source.problem import Problem, Severity
+from sagactl.source.reader import decode
+
+SUFFIXES = (".yaml", ".yml")
+
+
+class Invalid(Exception):
+    """A definition with errors; exit 2 for every verb but lint."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+def check_definition(path: Path) -> tuple[Saga | None, list[Problem]]:
+    """The saga of a file with every problem in it; Refused where the file cannot be read."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    source, problems = decode(text, str(path))
+    if source is None:
+        return None, problems
+    saga, problems = load(source)
+    if saga is None:
+        return None, problems
+    return saga, sorted([*problems, *lint(saga)], key=lambda p: (p.place.line, p.place.column))
+
+
+def load_definition(path: Path) -> Saga:
+    """The saga of a file without errors; Invalid with all of them where there are any."""
+    saga, problems = check_definition(path)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors or saga is None:
+        raise Invalid(errors)
+    return saga
+
+
+def find_definitions(paths: list[Path]) -> list[Path]:
+    """The files named, and in folders every YAML file with a top-level `saga:`."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found.extend(sorted(file for file in _yaml_files(path) if _looks_like_saga(file)))
+        else:
+            found.append(path)
+    return found
+
+
+def _yaml_files(folder: Path) -> "list[Path]":
+    files: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files.extend(Path(root, name) for name in names if name.endswith(SUFFIXES))
+    return files
+
+
+def _looks_like_saga(file: Path) -> bool:
+    try:
+        text = file.read_bytes()
+    except OSError:
+        return True  # it is told about when it is read
+    return any(line.startswith((b"saga:", b'"saga":', b"'saga':")) for line in text.splitlines())

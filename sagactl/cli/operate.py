@@ -1,0 +1,345 @@
+"""run, resume, compensate: the verbs that make a saga move."""
+
+import getpass
+import hashlib
+import os
+import re
+import secrets as chance
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sagactl import __version__
+from sagactl.cli import option
+from sagactl.cli.exit import BY_STATE, Exit, worst
+from sagactl.cli.input import example_input, gather_input
+from sagactl.cli.loading import load_definition
+from sagactl.cli.performance import Ending, Stage, perform
+from sagactl.cli.printing import print_endings, watching
+from sagactl.cli.refusal import Refused
+from sagactl.cli.secret import read_env, read_secrets
+from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run, state_files
+from sagactl.definition.duration import parse_duration
+from sagactl.definition.expression import ExpressionFailed
+from sagactl.definition.model import Saga
+from sagactl.definition.template import evaluate_text
+from sagactl.engine.clock import SystemClock
+from sagactl.journal.store import RunNotFound, Store
+from sagactl.machine.event import CompensationRequested, Event, RunResumed, RunStarted
+from sagactl.machine.outstanding import deadline
+from sagactl.machine.plan import make_plan
+from sagactl.machine.request import rfc3339
+from sagactl.machine.run import reopenings
+from sagactl.machine.state import ENDED, SagaState, is_backwards, is_past_pivot, saga_state
+from sagactl.source.node import Json
+
+# The id goes into headers and names a lock file.
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+def run(
+    file: option.Definition,
+    inputs: option.Inputs = None,
+    input_file: option.InputFile = None,
+    run_id: Annotated[
+        str | None, typer.Option("--id", help="The saga's ID; the same one goes on with it.")
+    ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
+    ] = False,
+    fail: option.Faults = None,
+    no_wait: option.NoWait = False,
+    secrets_file: option.SecretsFile = None,
+    state: option.State = None,
+    output: option.Output = option.Format.TABLE,
+) -> None:
+    """Run a saga to its end.
+
+    Example: sagactl run order.yaml -i order_id=42 -i amount=4200 --sandbox
+    """
+    saga = load_definition(file)
+    faults = _checked_faults(saga, fail or [], sandbox=sandbox)
+    given = _given(saga, inputs or [], input_file, sandbox=sandbox)
+    played = _staged(saga) if sandbox else saga
+    env = read_env(played)
+    secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
+    clock = SystemClock()
+    name = _run_id(saga, run_id, given, env)
+    started = RunStarted(
+        at=clock.now(),
+        run_id=name,
+        saga=saga.name,
+        version=saga.version,
+        definition=saga.source.text,
+        definition_name=saga.source.name,
+        digest=_digest(saga),
+        input=given,
+        env=env,
+        sandbox=sandbox,
+        faults=list(faults),
+        sagactl=__version__,
+    )
+    files = state_files(state)
+    with files.open(sandbox=sandbox, create=True) as store, store.hold(name):
+        stage = Stage(
+            store,
+            secrets,
+            waits=not no_wait,
+            clock=clock,
+            ledger=files.ledger if sandbox else None,
+            faults=faults,
+        )
+        kept = _existing(store, started)
+        if kept is None:
+            plan = make_plan(played)
+            with watching(plan, clock) as watch:
+                ending = perform(plan, None, [started], stage, watch)
+        else:
+            plan, ending = kept.plan, _go_on(kept, stage, [])
+        print_endings([(plan, ending)], files, output)
+    raise typer.Exit(ending.exit)
+
+
+def resume(
+    ids: option.RunIds = None,
+    every: Annotated[bool, typer.Option("--all", help="Every saga that has not ended.")] = False,
+    extend: Annotated[
+        str | None, typer.Option("--extend", metavar="DURATION", help="More time, from now on.")
+    ] = None,
+    fail: option.Faults = None,
+    no_wait: option.NoWait = False,
+    secrets_file: option.SecretsFile = None,
+    state: option.State = None,
+    output: option.Output = option.Format.TABLE,
+) -> None:
+    """Go on from where a saga stands, forwards or backwards.
+
+    A sandboxed saga stays in the sandbox, with the faults it began with; --fail gives others, and
+    --fail none lets the sandbox behave.
+
+    Example: sagactl resume 3fk2
+    """
+    files = state_files(state)
+    wish = _Wish(files, fail, no_wait, secrets_file)
+    found = _every(files) if every else [find_run(files, prefix) for prefix in ids or []]
+    if not found and not every:
+        raise Refused("resume takes the ID of a saga, or --all")
+    more_s = None if extend is None else _duration(extend)
+    endings = []
+    for kept in found:
+        with wish.open(kept) as (fresh, stage):
+            deadline_at = None if more_s is None else stage.clock.now() + more_s
+            _tell_deadline(fresh, stage, deadline_at)
+            endings.append((fresh.plan, _go_on(fresh, stage, [], deadline_at)))
+    print_endings(endings, files, output)
+    raise typer.Exit(worst([ending.exit for _, ending in endings]))
+
+
+def compensate(
+    run_id: option.RunId,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
+    fail: option.Faults = None,
+    no_wait: option.NoWait = False,
+    secrets_file: option.SecretsFile = None,
+    state: option.State = None,
+    output: option.Output = option.Format.TABLE,
+) -> None:
+    """Stop going forwards and undo what was done.
+
+    Example: sagactl compensate 3fk2 --reason "the customer called"
+    """
+    files = state_files(state)
+    with _Wish(files, fail, no_wait, secrets_file).open(find_run(files, run_id)) as (kept, stage):
+        if is_past_pivot(kept.plan, kept.run):
+            pivot = ", ".join(f'"{name}"' for name in kept.plan.pivots)
+            raise Refused(
+                f"saga {kept.run.id} is past its pivot {pivot}, the point of no return: "
+                "it can only go on (sagactl resume), nothing was sent"
+            )
+        wanted: list[Event] = []
+        if not is_backwards(kept.plan, kept.run):
+            wanted.append(
+                CompensationRequested(at=stage.clock.now(), operator=_operator(), reason=reason)
+            )
+        ending = _go_on(kept, stage, wanted)
+        print_endings([(kept.plan, ending)], files, output)
+    raise typer.Exit(ending.exit)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What an operator asked for, for every run it concerns."""
+
+    files: StateFiles
+    fail: list[str] | None
+    no_wait: bool
+    secrets_file: Path | None
+
+    def open(self, kept: Kept) -> "_Opened":
+        return _Opened(self, kept)
+
+
+class _Opened:
+    """A kept run held by this process, read again now that nobody else can move it."""
+
+    def __init__(self, wish: _Wish, kept: Kept) -> None:
+        self._wish = wish
+        self._kept = kept
+
+    def __enter__(self) -> tuple[Kept, Stage]:
+        from contextlib import ExitStack
+
+        kept, wish = self._kept, self._wish
+        if wish.fail and not kept.sandbox:
+            raise Refused("--fail goes with a sandboxed saga; this one is real")
+        secrets = read_secrets(kept.plan.saga, wish.secrets_file, sandbox=kept.sandbox)
+        faults = kept.run.faults
+        if wish.fail:
+            wanted = [] if wish.fail == ["none"] else wish.fail
+            faults = _checked_faults(kept.plan.saga, wanted, sandbox=True)
+        with ExitStack() as stack:
+            store = stack.enter_context(wish.files.open(sandbox=kept.sandbox, create=True))
+            stack.enter_context(store.hold(kept.run.id))
+            fresh = read_run(store, kept.run.id)
+            self._stack = stack.pop_all()
+        ledger = wish.files.ledger if kept.sandbox else None
+        return fresh, Stage(store, secrets, waits=not wish.no_wait, ledger=ledger, faults=faults)
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+
+def _go_on(
+    kept: Kept, stage: Stage, wanted: list[Event], deadline_at: float | None = None
+) -> Ending:
+    """Drive a kept run further; where it has ended and nothing is wanted, it is only shown."""
+    state = saga_state(kept.plan, kept.run)
+    if state in ENDED and not wanted:
+        return Ending(kept.run, BY_STATE[state])
+    _tell_changed(kept)
+    now = stage.clock.now()
+    resumed = RunResumed(at=now, operator=_operator(), deadline_at=deadline_at)
+    opening = [resumed, *reopenings(kept.run, now), *wanted]
+    with watching(kept.plan, stage.clock, kept.run) as watch:
+        return perform(kept.plan, kept.run, opening, stage, watch)
+
+
+def _existing(store: Store, started: RunStarted) -> Kept | None:
+    """The run that already has this ID; Refused where it is another saga's or another input's."""
+    try:
+        kept = read_run(store, started.run_id)
+    except RunNotFound:
+        return None
+    differs = [
+        what
+        for what, same in (
+            ("definition", kept.run.digest == started.digest),
+            ("input", kept.run.input == started.input),
+        )
+        if not same
+    ]
+    if differs:
+        raise Refused(
+            f'a saga with the ID "{started.run_id}" exists, with another {" and ".join(differs)}: '
+            f"see sagactl show {started.run_id}, or give another --id; nothing was sent"
+        )
+    return kept
+
+
+def _every(files: StateFiles) -> list[Kept]:
+    with files.open(sandbox=False) as store:
+        unfinished = [s.run_id for s in store.summaries() if SagaState(s.state) not in ENDED]
+        return [read_run(store, run_id) for run_id in reversed(unfinished)]
+
+
+def _given(saga: Saga, pairs: list[str], file: str | None, *, sandbox: bool) -> Json:
+    if sandbox and not pairs and file is None:
+        example = example_input(saga)
+        if example is not None:
+            print("sagactl: no input given: the definition's example is used", file=sys.stderr)
+            return example
+    return gather_input(saga, pairs, file)
+
+
+def _checked_faults(saga: Saga, texts: list[str], *, sandbox: bool) -> tuple[str, ...]:
+    if texts and not sandbox:
+        raise Refused("--fail makes the sandbox misbehave: it goes with --sandbox")
+    if texts:
+        from sagactl.rehearsal.fault import FaultRejected, check_faults, parse_fault
+
+        try:
+            check_faults([parse_fault(text) for text in texts], saga)
+        except FaultRejected as error:
+            raise Refused(str(error)) from None
+    return tuple(texts)
+
+
+def _staged(saga: Saga) -> Saga:
+    from sagactl.rehearsal.stage import staged
+
+    return staged(saga)
+
+
+def _run_id(saga: Saga, given: str | None, value: Json, env: dict[str, str]) -> str:
+    if given is None and saga.id is not None:
+        try:
+            given = evaluate_text(saga.id, {"input": value, "env": env})
+        except ExpressionFailed as failure:
+            raise Refused(f"{saga.id.node.place}: the saga's id: {failure}") from None
+    if given is None:
+        # 128 bits, so that nobody guesses or meets another's; the alphabet is easy to read out.
+        return "".join(chance.choice("abcdefghjkmnpqrstvwxyz23456789") for _ in range(26))
+    if not RUN_ID.fullmatch(given):
+        raise Refused(
+            f'the ID "{given}" must be 1 to 128 letters, digits, ".", "_", ":" or "-", '
+            "beginning with a letter or digit"
+        )
+    return given
+
+
+def _duration(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds is None:
+        raise Refused(f'--extend takes a duration such as 30m or 1h, not "{text}"')
+    return seconds
+
+
+def _digest(saga: Saga) -> str:
+    return hashlib.sha256(saga.source.text.encode()).hexdigest()
+
+
+def _operator() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container without an entry for its user
+        return f"{os.getuid()}@{socket.gethostname()}"
+
+
+def _tell_deadline(kept: Kept, stage: Stage, extended: float | None) -> None:
+    deadline_at = extended or deadline(kept.plan, kept.run)
+    if deadline_at is None or deadline_at > stage.clock.now():
+        return
+    if saga_state(kept.plan, kept.run) in ENDED or is_backwards(kept.plan, kept.run):
+        return
+    print(
+        f"sagactl: the saga's time was up at {rfc3339(deadline_at)}: it is compensated now "
+        "(--extend 1h would have given it more)",
+        file=sys.stderr,
+    )
+
+
+def _tell_changed(kept: Kept) -> None:
+    path = Path(kept.run.definition.name)
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return
+    if hashlib.sha256(text).hexdigest() != kept.run.digest:
+        print(
+            f"sagactl: {path} has changed since; the saga goes on with the definition it began with",
+            file=sys.stderr,
+        )

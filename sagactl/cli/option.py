@@ -1,0 +1,53 @@
+"""The options that many verbs share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        envvar="SAGACTL_STATE",
+        help="The state file (default: .sagactl/state.json).",
+        show_default=False,
+    ),
+]
+Output = Annotated[Format, typer.Option("-o", "--output", help="How data is printed.")]
+Definition = Annotated[Path, typer.Argument(help="The definition, a YAML file.", metavar="FILE")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-i", "--input", metavar="NAME=VALUE", help="An input; text, or JSON where no text fits."
+    ),
+]
+InputFile = Annotated[
+    str | None, typer.Option("--input-file", metavar="FILE", help="The input as JSON; - is stdin.")
+]
+SecretsFile = Annotated[
+    Path | None, typer.Option("--secrets-file", help="Secrets as NAME=value lines.")
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail",
+        metavar="STEP=FAULT",
+        help="Let the sandbox misbehave: pay=422, pay=503x2, pay=timeout, pay=reset-after.",
+    ),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Exit 5 rather than wait for a retry that is due later.")
+]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A saga's ID, or the beginning of one.")]
+RunIds = Annotated[
+    list[str] | None, typer.Argument(metavar="ID…", help="IDs, or the beginnings of them.")
+]

@@ -1,0 +1,122 @@
+"""One run driven to where it can go, with the terminal watching and signals heeded."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagactl.cli.exit import BY_STATE, Exit
+from sagactl.engine.clock import Clock, SystemClock
+from sagactl.engine.driver import Driver, Watch
+from sagactl.journal.store import Store
+from sagactl.machine.event import Event
+from sagactl.machine.plan import Plan
+from sagactl.machine.run import Run
+from sagactl.machine.state import ENDED, saga_state
+
+# Docker sends SIGKILL ten seconds after SIGTERM; what is in flight must be on disk before that.
+TERM_GRACE_S = 8.0
+
+
+@dataclass
+class Stage:
+    """What a performance needs beside the run: who answers, who watches, and how long to wait."""
+
+    store: Store
+    secrets: dict[str, str]
+    waits: bool = True
+    clock: Clock = field(default_factory=SystemClock)
+    ledger: Path | None = None  # set: in the sandbox
+    faults: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where a run stands when its performance is over."""
+
+    run: Run
+    exit: Exit
+
+
+def perform(
+    plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watch: Watch
+) -> Ending:
+    """Drive the run until nothing is under way, or until a signal says so."""
+    return asyncio.run(_perform(plan, run, opening, stage, watch))
+
+
+async def _perform(
+    plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watch: Watch
+) -> Ending:
+    from sagactl.participants.web import Web
+
+    async with AsyncExitStack() as stack:
+        connect_to = None
+        if stage.ledger is not None:
+            connect_to = await _sandbox(stack, plan, stage)
+        web = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
+        stack.push_async_callback(web.aclose)
+        driver = Driver(plan, stage.store, web, stage.clock, watch, waits=stage.waits)
+        signals = _Signals(driver)
+        with signals:
+            run = await driver.drive(run, *opening)
+    state = saga_state(plan, run)
+    if signals.exit is not None and state not in ENDED:
+        return Ending(run, signals.exit)
+    return Ending(run, BY_STATE[state])
+
+
+async def _sandbox(stack: AsyncExitStack, plan: Plan, stage: Stage) -> tuple[str, int]:
+    from sagactl.rehearsal.fault import parse_fault
+    from sagactl.rehearsal.ledger import Ledger
+    from sagactl.rehearsal.server import Sandbox
+
+    faults = [parse_fault(text) for text in stage.faults]
+    sandbox = Sandbox(plan.saga, Ledger(stage.ledger), faults)
+    address = await sandbox.start()
+    stack.push_async_callback(sandbox.close)
+    return address
+
+
+class _Signals:
+    """Once: nothing new starts. Twice: what is in flight is cut. Three times: out, at once."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.exit: Exit | None = None
+        self._driver = driver
+        self._count = 0
+        self._loop = asyncio.get_running_loop()
+        self._installed: list[signal.Signals] = []
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP: so be it.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._loop.add_signal_handler(number, self._heed, number)
+                self._installed.append(number)
+
+    def __exit__(self, *exception: object) -> None:
+        for number in self._installed:
+            self._loop.remove_signal_handler(number)
+
+    def _heed(self, number: signal.Signals) -> None:
+        self._count += 1
+        interrupted = number is signal.SIGINT
+        self.exit = Exit.INTERRUPTED if interrupted else Exit.TERMINATED
+        if self._count == 1:
+            self._say("stopping when what is in flight has ended; once more to cut it off")
+            self._driver.stop()
+            if not interrupted:
+                self._loop.call_later(TERM_GRACE_S, self._driver.cut)
+        elif self._count == 2:
+            self._say("cut off; what was in flight is recorded as unknown")
+            self._driver.cut()
+        else:
+            os._exit(self.exit)
+
+    def _say(self, text: str) -> None:
+        print(f"\nsagactl: {text}", file=sys.stderr, flush=True)

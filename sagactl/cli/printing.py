@@ -1,0 +1,97 @@
+"""Views chosen and put on a stream: data on stdout, everything else on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from sagactl.cli.option import Format
+from sagactl.cli.performance import Ending
+from sagactl.cli.state_file import StateFiles
+from sagactl.engine.clock import Clock
+from sagactl.engine.driver import Watch
+from sagactl.machine.plan import Plan
+from sagactl.machine.run import Run
+from sagactl.source.node import Json
+from sagactl.source.problem import Problem
+
+
+def print_data(value: Json, output: Format) -> None:
+    """A JSON value on stdout, as JSON or YAML."""
+    if output is Format.YAML:
+        from sagactl.views.document import to_yaml
+
+        sys.stdout.write(to_yaml(value))
+    else:
+        print(json.dumps(value, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout)))
+
+
+def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    stream = stream or sys.stdout
+    for line in lines:
+        print(_speakable(line, stream), file=stream)
+
+
+def print_problems(problems: Iterable[Problem], stream: TextIO) -> None:
+    from sagactl.views.carets import problem_lines
+
+    for problem in problems:
+        print_lines(problem_lines(problem, colour=has_colour(stream)), stream)
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that wants colour (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+@contextmanager
+def watching(plan: Plan, clock: Clock, run: Run | None = None) -> Iterator[Watch]:
+    """A watcher on stderr: a live view on a terminal, else a line per event."""
+    from sagactl.views.live import make_watcher
+
+    with make_watcher(plan, sys.stderr, clock.now) as watcher:
+        yield watcher.watch
+
+
+def print_endings(
+    endings: Sequence[tuple[Plan, Ending]], files: StateFiles, output: Format
+) -> None:
+    """Where runs stand: one document for one run, a list for several."""
+    if output is Format.TABLE:
+        for plan, ending in endings:
+            _print_summary(plan, ending.run)
+            if ending.run.sandbox:
+                _print_ledger(files, ending.run)
+        return
+    from sagactl.views.document import run_document
+
+    documents = [run_document(plan, ending.run) for plan, ending in endings]
+    print_data(documents[0] if len(documents) == 1 else documents, output)
+
+
+def _print_summary(plan: Plan, run: Run) -> None:
+    from sagactl.views.summary import run_summary
+
+    print_lines(run_summary(plan, run))
+
+
+def _print_ledger(files: StateFiles, run: Run) -> None:
+    from sagactl.rehearsal.ledger import Ledger
+    from sagactl.views.diagram import ledger_lines
+
+    ledger = Ledger(files.ledger)
+    print_lines(ledger_lines(ledger.left(run.id), ledger.calls(run.id)))
+
+
+def _speaks_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") in ("utf8", "utf16")
+
+
+def _speakable(line: str, stream: TextIO) -> str:
+    """The line without what the stream's encoding cannot say: no outcome may hang on a glyph."""
+    encoding = stream.encoding or "ascii"
+    return line.encode(encoding, "replace").decode(encoding)

@@ -1,0 +1,99 @@
+"""Where runs are kept, and how one is found again.
+
+Real runs and sandboxed ones live in two files of one folder, so that neither can be taken for the
+other. An ID is looked for in the real ones first.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagactl.definition.loader import rebuild
+from sagactl.journal.store import RunNotFound, Store
+from sagactl.journal.tinydb_store import TinyDBStore
+from sagactl.machine.event import Event
+from sagactl.machine.plan import Plan, make_plan
+from sagactl.machine.run import Run, replay
+from sagactl.rehearsal.stage import staged
+
+DEFAULT = Path(".sagactl/state.json")
+SANDBOX_NAME = "sandbox.json"
+LEDGER_NAME = "sandbox.ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class StateFiles:
+    """The two state files and the sandbox's ledger."""
+
+    real: Path
+
+    @property
+    def sandbox(self) -> Path:
+        return self.real.with_name(SANDBOX_NAME)
+
+    @property
+    def ledger(self) -> Path:
+        return self.real.with_name(LEDGER_NAME)
+
+    def path(self, *, sandbox: bool) -> Path:
+        return self.sandbox if sandbox else self.real
+
+    @contextmanager
+    def open(self, *, sandbox: bool, create: bool = False) -> Iterator[Store]:
+        store = TinyDBStore(self.path(sandbox=sandbox), create=create)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def state_files(option: Path | None) -> StateFiles:
+    """The files that `--state`, else SAGACTL_STATE, else the working directory name."""
+    if option is not None:
+        return StateFiles(option)
+    return StateFiles(Path(os.environ.get("SAGACTL_STATE") or DEFAULT))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run as it is kept, with the plan it began with."""
+
+    run: Run
+    plan: Plan
+    events: tuple[Event, ...]
+    sandbox: bool
+
+
+def find_run(files: StateFiles, prefix: str) -> Kept:
+    """The run whose ID begins with `prefix`; RunNotFound, RunAmbiguous."""
+    try:
+        return _read(files, prefix, sandbox=False)
+    except RunNotFound:
+        try:
+            return _read(files, prefix, sandbox=True)
+        except RunNotFound:
+            pass
+        raise
+
+
+def _read(files: StateFiles, prefix: str, *, sandbox: bool) -> Kept:
+    with files.open(sandbox=sandbox) as store:
+        return read_run(store, store.find(prefix))
+
+
+def read_run(store: Store, run_id: str) -> Kept:
+    """The run with exactly this ID."""
+    events = store.read(run_id)
+    run = replay(events)
+    return Kept(run, plan_of(run), events, run.sandbox)
+
+
+def plan_of(run: Run) -> Plan:
+    """The plan of the definition that the run began with, whatever the file says now."""
+    saga = rebuild(run.definition)
+    return make_plan(staged(saga) if run.sandbox else saga)
+
+
+__all__ = ["Kept", "RunAmbiguous", "RunNotFound", "StateFiles", "find_run", "plan_of", "read_run"]
