@@ -48,7 +48,9 @@ def read_whole(path: Path) -> tuple[bytes, Stamp] | None:
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:
-        return file.read(), _stamp(os.fstat(fd))
+        # The stamp first: what changes while we read must look changed afterwards.
+        before = _stamp(os.fstat(fd))
+        return file.read(), before
 
 
 def open_file(path: Path, flags: int) -> int:
@@ -78,6 +80,19 @@ def write_whole(path: Path, content: bytes) -> None:
                 os.unlink(temporary, dir_fd=folder)
             raise
         os.fsync(folder)
+
+
+def write_where_empty(path: Path, content: bytes) -> None:
+    """Make the file, or finish one that a killed process left empty; others are left alone.
+
+    For content that is always the same, so that two writers at once do no harm.
+    """
+    fd = open_file(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        if os.fstat(fd).st_size == 0:
+            write_all(fd, content)
+    finally:
+        os.close(fd)
 
 
 def make_folder(folder: Path) -> bool:

@@ -1,8 +1,8 @@
 """Locks between processes: one short one around a write, and one per run for as long as it goes on.
 
 Both are `flock` on a file of their own, which is never renamed and never deleted: a lock on a file
-that is replaced, or made anew, is held by two at once. The kernel frees a lock when its holder dies,
-however it dies, so no pid is ever looked at: the holder's name in the file is for messages only.
+that is replaced, or made anew, is held by two at once. The kernel frees a lock when its holder
+dies, however it dies, so no pid is ever looked at: the name in the file is for messages only.
 
 Deliberately absent: timeouts, stealing, and locks over the network.
 """

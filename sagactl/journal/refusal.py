@@ -53,6 +53,10 @@ class StoreRefused(Exception):
         self.path = path
         self.reason = reason
 
+    def again(self) -> "StoreRefused":
+        """What every later append gets: a failed write is final until the state is read anew."""
+        return StoreRefused(self.path, f"nothing more is written since it said: {self.reason}")
+
 
 class StateDamaged(StoreRefused):
     """The state can be read but is not what was written; it is left as it is."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from sagactl.journal.codec import NOWHERE, canonical, decode, encode
+from sagactl.journal.codec import NOWHERE, canonical, decode, plain_record
 from sagactl.journal.refusal import (
     RunAmbiguous,
     RunHeld,
@@ -87,12 +87,19 @@ class MemoryStore:
         # The very text a file would hold, so that a rehearsal resumes from what a real run would.
         self._texts: dict[str, list[str]] = {}
         self._held: dict[str, float] = {}
+        self._refusal: StoreRefused | None = None
 
     def append(self, run_id: str, events: Sequence[Event], state: str) -> None:
         if not events:
             return
-        texts = [canonical(encode(event)) for event in events]
-        summary = summary_after(run_id, self._summaries.get(run_id), events, state, NOWHERE)
+        if self._refusal is not None:
+            raise self._refusal.again()
+        texts = [canonical(plain_record(event)) for event in events]
+        try:
+            summary = summary_after(run_id, self._summaries.get(run_id), events, state, NOWHERE)
+        except StoreRefused as refusal:
+            self._refusal = refusal
+            raise
         self._summaries[run_id] = summary
         self._texts.setdefault(run_id, []).extend(texts)
 
