@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import sagactl
+from sagactl.journal.tinydb_store import TinyDBStore
 from sagactl.machine.event import (
     ActionBegan,
     ActionSucceeded,
@@ -85,3 +87,20 @@ def worker(verb: str, *args: object) -> "subprocess.Popen[str]":
         text=True,
         env={**os.environ, "PYTHONPATH": here},
     )
+
+
+def begun(path: Path, *run_ids: str) -> TinyDBStore:
+    store = TinyDBStore(path, create=True)
+    for run_id in run_ids or ("order-1",):
+        store.append(run_id, [started(run_id)], "started")
+    return store
+
+
+def count(path: Path, run_id: str = "order-1") -> int:
+    """How many events the disk has, as the next process will read it."""
+    return len(TinyDBStore(path, create=False).read(run_id))
+
+
+def pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
