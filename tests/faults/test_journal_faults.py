@@ -375,6 +375,24 @@ def test_X4_no_file_is_ever_wider_than_it_ends(path: Path, monkeypatch: pytest.M
     assert wider == []
 
 
+def test_X4_a_temporary_file_that_somebody_put_there_is_not_written_to(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = begun(path)
+    planted = path.with_name("state.json.tmp")
+    real = os.unlink
+
+    def missing(name: Any, **options: Any) -> None:
+        planted.touch(0o666)  # at the worst moment: after we looked, before we make our own
+        monkeypatch.setattr(os, "unlink", real)
+        raise FileNotFoundError(errno.ENOENT, "nothing there")
+
+    monkeypatch.setattr(os, "unlink", missing)
+    with pytest.raises(StoreRefused, match="EEXIST"):
+        store.append("order-1", [began()], "pending")
+    assert count(path) == 1
+
+
 def test_X4_a_state_that_others_could_read_is_closed_by_the_next_write(path: Path) -> None:
     store = begun(path)
     path.chmod(0o644)

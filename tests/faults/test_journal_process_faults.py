@@ -23,8 +23,10 @@ def path(tmp_path: Path) -> Path:
 def killed(process: "subprocess.Popen[str]") -> str:
     """Kill it where it stands; what it had said until then."""
     process.kill()
-    rest, _ = process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    rest = pipe(process.stdout).read()  # not communicate, which forgets what readline read ahead
+    pipe(process.stdout).close()
+    pipe(process.stdin).close()
+    assert process.wait() == -signal.SIGKILL
     return rest
 
 
@@ -135,9 +137,11 @@ def test_S14_a_forged_name_in_a_lock_holds_nothing(path: Path) -> None:
     store = begun(path)
     with store.hold("order-1"):
         [lock] = path.with_name("state.json.locks").iterdir()
-    lock.write_text(json.dumps({"pid": os.getpid(), "host": "here", "since": 1.0}))
+    lock.write_text(json.dumps({"pid": 1, "host": "a-longer-name-than-ours" * 9, "since": 1.0}))
     with store.hold("order-1"):
-        pass
+        with pytest.raises(RunHeld) as refusal, store.hold("order-1"):
+            pass
+        assert refusal.value.pid == os.getpid()
 
 
 def test_P9_a_child_does_not_inherit_the_run(path: Path) -> None:

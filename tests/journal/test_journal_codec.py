@@ -95,6 +95,7 @@ def test_a_whole_number_is_a_time_too() -> None:
         ({"colour": "red"}, 'ActionBegan has no field "colour"'),
         ({"attempt": "1"}, 'the field "attempt" of ActionBegan cannot be "1"'),
         ({"attempt": True}, 'the field "attempt" of ActionBegan cannot be true'),
+        ({"at": True}, 'the field "at" of ActionBegan cannot be true'),
         ({"at": None}, 'the field "at" of ActionBegan cannot be null'),
         ({"body": {}}, 'the field "body" of ActionBegan cannot be {}'),
     ],

@@ -127,6 +127,16 @@ def test_the_newest_run_comes_first(store: Store) -> None:
     assert [summary.run_id for summary in store.summaries()] == ["c2", "c", "b", "a"]
 
 
+def test_of_many_that_began_at_once_the_last_comes_first(store: Store) -> None:
+    run_ids = [f"order-{number}" for number in range(12)]
+    for run_id in run_ids:
+        store.append(run_id, [started(run_id)], "started")
+    # Anew, for a file knows its documents in another order than who wrote them.
+    if isinstance(store, TinyDBStore):
+        store.close()
+    assert [summary.run_id for summary in store.summaries()] == run_ids[::-1]
+
+
 def test_a_prefix_is_enough_where_it_is_unambiguous(store: Store) -> None:
     for run_id in ("order-1", "refund-1"):
         store.append(run_id, [started(run_id)], "started")
@@ -190,6 +200,11 @@ def test_a_refused_hold_leaves_the_holder_its_run(store: Store) -> None:
 )
 def test_holding_one_run_leaves_the_others_free(store: Store, other: str) -> None:
     with store.hold("order-1"), store.hold(other), pytest.raises(RunHeld), store.hold(other):
+        pass
+
+
+def test_two_ids_that_are_no_file_names_have_two_locks(store: Store) -> None:
+    with store.hold("order/1"), store.hold("order/2"):
         pass
 
 

@@ -122,6 +122,7 @@ def test_a_gitignore_of_the_users_own_is_left_alone(path: Path) -> None:
 
 def test_a_store_sees_what_another_appended(path: Path) -> None:
     store = filled(path)
+    assert len(store.read("order-2")) == 1
     other = TinyDBStore(path, create=False)
     other.append("order-2", [began()], "pending")
     assert store.read("order-2") == (started("order-2", 2000.0), began())
