@@ -37,9 +37,23 @@ DOORS = {
 }
 
 PURE = ("source", "definition", "lint", "machine")
-IMPURE_MODULES = {"time", "random", "secrets", "uuid", "socket", "asyncio", "subprocess", "threading"}
+IMPURE_MODULES = {
+    "time",
+    "random",
+    "secrets",
+    "uuid",
+    "socket",
+    "asyncio",
+    "subprocess",
+    "threading",
+}
 IMPURE_CALLS = {"open", "print", "input"}
-IMPURE_ATTRIBUTES = {("datetime", "now"), ("datetime", "today"), ("date", "today"), ("os", "environ")}
+IMPURE_ATTRIBUTES = {
+    ("datetime", "now"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("os", "environ"),
+}
 # The schema is shipped as a file, and somebody has to read it.
 MAY_READ = {"definition/schema.py"}
 

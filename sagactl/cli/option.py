@@ -13,6 +13,11 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+class LintFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
 State = Annotated[
     Path | None,
     typer.Option(

@@ -91,11 +91,10 @@ def result_reads(saga: Saga, step: Step) -> Iterator[tuple[tuple[str | int, ...]
                 if path is not None:
                     sure = reference.certain and (other.when is None or template is other.when)
                     yield path, sure
-    for template in (saga.output,):
-        for reference in template.references if template else ():
-            path = _below(reference, prefix)
-            if path is not None:
-                yield path, reference.certain
+    for reference in saga.output.references if saga.output is not None else ():
+        path = _below(reference, prefix)
+        if path is not None:
+            yield path, reference.certain
 
 
 def _below(reference: Reference, prefix: tuple[str, ...]) -> tuple[str | int, ...] | None:

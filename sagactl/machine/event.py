@@ -37,7 +37,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResumed(Event):
-    """Somebody went on with the run: budgets are fresh, `deadline_at` is moved where it is given."""
+    """Somebody went on with the run: budgets are fresh, and `deadline_at`, if given, is new."""
 
     operator: str
     deadline_at: float | None

@@ -124,10 +124,10 @@ def _first(planned: PlannedStep, run: Run) -> Command:
 def _doubtful(planned: PlannedStep, run: Run, step: StepRun, *, turned: bool) -> Command:
     """What is asked next about an outcome nobody knows: action again, lookup, then `on_unknown`."""
     action = step.action
-    due_at = action.due_at
-    if due_at is not None and not turned:
-        if may_resend(planned.step.action, action, max(due_at, run.updated_at)):
-            return _call(planned, run, Phase.ACTION, due_at)
+    due_at = None if turned else action.due_at
+    resends = planned.step.action
+    if due_at is not None and may_resend(resends, action, max(due_at, run.updated_at)):
+        return _call(planned, run, Phase.ACTION, due_at)
     if planned.step.lookup is not None and (step.lookup.spent == 0 or step.lookup.due_at):
         settled_at = (action.ended_at or 0.0) + planned.step.settle_s
         return _call(planned, run, Phase.LOOKUP, step.lookup.due_at or settled_at)

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import urlencode
 
+from sagactl.definition.address import evaluate_url
 from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.model import Request
-from sagactl.definition.template import evaluate, evaluate_text, evaluate_url
+from sagactl.definition.template import evaluate, evaluate_text
 from sagactl.machine.command import Phase, Sending
 from sagactl.machine.moves import StepState
 from sagactl.machine.run import Run

@@ -1,4 +1,4 @@
-"""The saga's state, seen in its steps and never stored beside them, so that they cannot disagree."""
+"""The saga's state: seen in its steps, never stored beside them, so the two cannot disagree."""
 
 from enum import StrEnum
 

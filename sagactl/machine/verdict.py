@@ -95,9 +95,9 @@ def _compensation(
     if outcome.kind is OutcomeKind.REJECTED or not outcome.retriable:
         return end.of(e.CompensationFailed)
     doubtful = outcome.kind is not OutcomeKind.NOT_SENT
-    if doubtful or step.compensation.doubted:
-        if not may_resend(call.request, step.compensation, now):
-            return end.of(e.CompensationFailed)
+    in_doubt = doubtful or step.compensation.doubted
+    if in_doubt and not may_resend(call.request, step.compensation, now):
+        return end.of(e.CompensationFailed)
     due = _backoff(call.request.retry, call, step.compensation, outcome, now)
     if due is None:
         return end.of(e.CompensationFailed)

@@ -20,7 +20,7 @@ class Scalar:
     """A single value; `raw` is the slice of the source it was read from, quotes included."""
 
     place: Place
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
     raw: str
 
 

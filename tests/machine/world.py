@@ -7,6 +7,8 @@ promises must hold whatever happens here.
 import random
 from dataclasses import dataclass, field, replace
 
+from sagactl.definition.template import Template, constant
+
 from sagactl.definition.model import (
     Idempotency,
     Lookup,
@@ -17,7 +19,6 @@ from sagactl.definition.model import (
     Saga,
     Step,
 )
-from sagactl.definition.template import Template, constant
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.moves import StepState as S
@@ -202,9 +203,7 @@ class World:
         if self.mischief > 0 and self.rng.random() < 0.3:
             self.mischief -= 1
             return Outcome(OutcomeKind.UNKNOWN, "no answer")
-        return Outcome(
-            OutcomeKind.APPLIED, "answered", 200, result={"n": 1}, found=effect.stands
-        )
+        return Outcome(OutcomeKind.APPLIED, "answered", 200, result={"n": 1}, found=effect.stands)
 
     def crash(self) -> None:
         """The process dies: requests in flight may or may not arrive; the journal is all there is."""

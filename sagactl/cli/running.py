@@ -1,4 +1,4 @@
-"""run, resume, compensate: the verbs that make a saga move."""
+"""What run, resume and compensate do."""
 
 import getpass
 import hashlib
@@ -7,17 +7,15 @@ import re
 import secrets as chance
 import socket
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from sagactl import __version__
-from sagactl.cli import option
 from sagactl.cli.exit import BY_STATE, Exit, worst
 from sagactl.cli.input import example_input, gather_input
 from sagactl.cli.loading import load_definition
+from sagactl.cli.option import Format
 from sagactl.cli.performance import Ending, Stage, perform
 from sagactl.cli.printing import print_endings, watching
 from sagactl.cli.refusal import Refused
@@ -41,29 +39,64 @@ from sagactl.source.node import Json
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
-def run(
-    file: option.Definition,
-    inputs: option.Inputs = None,
-    input_file: option.InputFile = None,
-    run_id: Annotated[
-        str | None, typer.Option("--id", help="The saga's ID; the same one goes on with it.")
-    ] = None,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
-    ] = False,
-    fail: option.Faults = None,
-    no_wait: option.NoWait = False,
-    secrets_file: option.SecretsFile = None,
-    state: option.State = None,
-    output: option.Output = option.Format.TABLE,
-) -> None:
-    """Run a saga to its end.
+@dataclass(frozen=True)
+class Wish:
+    """What an operator asked for, for every run it concerns."""
 
-    Example: sagactl run order.yaml -i order_id=42 -i amount=4200 --sandbox
-    """
+    files: StateFiles
+    fail: list[str]
+    secrets_file: Path | None
+    waits: bool
+
+    def open(self, kept: Kept) -> "_Opened":
+        return _Opened(self, kept)
+
+
+class _Opened:
+    """A kept run held by this process, read again now that nobody else can move it."""
+
+    def __init__(self, wish: Wish, kept: Kept) -> None:
+        self._wish = wish
+        self._kept = kept
+
+    def __enter__(self) -> tuple[Kept, Stage]:
+        kept, wish = self._kept, self._wish
+        if wish.fail and not kept.sandbox:
+            raise Refused("--fail goes with a sandboxed saga; this one is real")
+        secrets = read_secrets(kept.plan.saga, wish.secrets_file, sandbox=kept.sandbox)
+        faults = kept.run.faults
+        if wish.fail:
+            wanted = [] if wish.fail == ["none"] else wish.fail
+            faults = _checked_faults(kept.plan.saga, wanted, sandbox=True)
+        with ExitStack() as stack:
+            store = stack.enter_context(wish.files.open(sandbox=kept.sandbox, create=True))
+            stack.enter_context(store.hold(kept.run.id))
+            fresh = read_run(store, kept.run.id)
+            self._stack = stack.pop_all()
+        ledger = wish.files.ledger if kept.sandbox else None
+        return fresh, Stage(store, secrets, waits=wish.waits, ledger=ledger, faults=faults)
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+
+def run(
+    file: Path,
+    inputs: list[str],
+    input_file: str | None,
+    run_id: str | None,
+    fail: list[str],
+    secrets_file: Path | None,
+    state: Path | None,
+    output: Format,
+    *,
+    sandbox: bool,
+    waits: bool,
+) -> Exit:
+    """Run a saga to its end, or go on with the one that has its ID already."""
     saga = load_definition(file)
-    faults = _checked_faults(saga, fail or [], sandbox=sandbox)
-    given = _given(saga, inputs or [], input_file, sandbox=sandbox)
+    faults = _checked_faults(saga, fail, sandbox=sandbox)
+    given = _given(saga, inputs, input_file, sandbox=sandbox)
     played = _staged(saga) if sandbox else saga
     env = read_env(played)
     secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
@@ -88,7 +121,7 @@ def run(
         stage = Stage(
             store,
             secrets,
-            waits=not no_wait,
+            waits=waits,
             clock=clock,
             ledger=files.ledger if sandbox else None,
             faults=faults,
@@ -101,31 +134,13 @@ def run(
         else:
             plan, ending = kept.plan, _go_on(kept, stage, [])
         print_endings([(plan, ending)], files, output)
-    raise typer.Exit(ending.exit)
+    return ending.exit
 
 
-def resume(
-    ids: option.RunIds = None,
-    every: Annotated[bool, typer.Option("--all", help="Every saga that has not ended.")] = False,
-    extend: Annotated[
-        str | None, typer.Option("--extend", metavar="DURATION", help="More time, from now on.")
-    ] = None,
-    fail: option.Faults = None,
-    no_wait: option.NoWait = False,
-    secrets_file: option.SecretsFile = None,
-    state: option.State = None,
-    output: option.Output = option.Format.TABLE,
-) -> None:
-    """Go on from where a saga stands, forwards or backwards.
-
-    A sandboxed saga stays in the sandbox, with the faults it began with; --fail gives others, and
-    --fail none lets the sandbox behave.
-
-    Example: sagactl resume 3fk2
-    """
-    files = state_files(state)
-    wish = _Wish(files, fail, no_wait, secrets_file)
-    found = _every(files) if every else [find_run(files, prefix) for prefix in ids or []]
+def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: str | None) -> Exit:
+    """Go on with the sagas named, or with every one that has not ended."""
+    files = wish.files
+    found = _every(files) if every else [find_run(files, prefix) for prefix in ids]
     if not found and not every:
         raise Refused("resume takes the ID of a saga, or --all")
     more_s = None if extend is None else _duration(extend)
@@ -136,24 +151,12 @@ def resume(
             _tell_deadline(fresh, stage, deadline_at)
             endings.append((fresh.plan, _go_on(fresh, stage, [], deadline_at)))
     print_endings(endings, files, output)
-    raise typer.Exit(worst([ending.exit for _, ending in endings]))
+    return worst([ending.exit for _, ending in endings])
 
 
-def compensate(
-    run_id: option.RunId,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
-    fail: option.Faults = None,
-    no_wait: option.NoWait = False,
-    secrets_file: option.SecretsFile = None,
-    state: option.State = None,
-    output: option.Output = option.Format.TABLE,
-) -> None:
-    """Stop going forwards and undo what was done.
-
-    Example: sagactl compensate 3fk2 --reason "the customer called"
-    """
-    files = state_files(state)
-    with _Wish(files, fail, no_wait, secrets_file).open(find_run(files, run_id)) as (kept, stage):
+def compensate(run_id: str, reason: str, wish: Wish, output: Format) -> Exit:
+    """Stop going forwards and undo what was done."""
+    with wish.open(find_run(wish.files, run_id)) as (kept, stage):
         if is_past_pivot(kept.plan, kept.run):
             pivot = ", ".join(f'"{name}"' for name in kept.plan.pivots)
             raise Refused(
@@ -166,51 +169,8 @@ def compensate(
                 CompensationRequested(at=stage.clock.now(), operator=_operator(), reason=reason)
             )
         ending = _go_on(kept, stage, wanted)
-        print_endings([(kept.plan, ending)], files, output)
-    raise typer.Exit(ending.exit)
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """What an operator asked for, for every run it concerns."""
-
-    files: StateFiles
-    fail: list[str] | None
-    no_wait: bool
-    secrets_file: Path | None
-
-    def open(self, kept: Kept) -> "_Opened":
-        return _Opened(self, kept)
-
-
-class _Opened:
-    """A kept run held by this process, read again now that nobody else can move it."""
-
-    def __init__(self, wish: _Wish, kept: Kept) -> None:
-        self._wish = wish
-        self._kept = kept
-
-    def __enter__(self) -> tuple[Kept, Stage]:
-        from contextlib import ExitStack
-
-        kept, wish = self._kept, self._wish
-        if wish.fail and not kept.sandbox:
-            raise Refused("--fail goes with a sandboxed saga; this one is real")
-        secrets = read_secrets(kept.plan.saga, wish.secrets_file, sandbox=kept.sandbox)
-        faults = kept.run.faults
-        if wish.fail:
-            wanted = [] if wish.fail == ["none"] else wish.fail
-            faults = _checked_faults(kept.plan.saga, wanted, sandbox=True)
-        with ExitStack() as stack:
-            store = stack.enter_context(wish.files.open(sandbox=kept.sandbox, create=True))
-            stack.enter_context(store.hold(kept.run.id))
-            fresh = read_run(store, kept.run.id)
-            self._stack = stack.pop_all()
-        ledger = wish.files.ledger if kept.sandbox else None
-        return fresh, Stage(store, secrets, waits=not wish.no_wait, ledger=ledger, faults=faults)
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
+        print_endings([(kept.plan, ending)], wish.files, output)
+    return ending.exit
 
 
 def _go_on(

@@ -1,47 +1,41 @@
-"""list, show, history: the verbs that look and change nothing."""
+"""What list, show and history do: they look and change nothing."""
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
 
-import typer
-
-from sagactl.cli import option
+from sagactl.cli.option import Format
 from sagactl.cli.printing import has_colour, print_data, print_lines
 from sagactl.cli.refusal import Refused
 from sagactl.cli.state_file import find_run, state_files
 from sagactl.definition.duration import parse_duration
 from sagactl.engine.clock import SystemClock
 from sagactl.machine.state import SagaState
+from sagactl.source.problem import nearest
 
 
 def list_runs(
-    status: Annotated[
-        list[SagaState] | None, typer.Option("--status", help="Only sagas in this state.")
-    ] = None,
-    saga: Annotated[str | None, typer.Option("--saga", help="Only this saga's runs.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="DURATION", help="Only what began since.")
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="The sandboxed sagas.")] = False,
-    state: option.State = None,
-    output: option.Output = option.Format.TABLE,
+    statuses: list[str],
+    saga: str | None,
+    since: str | None,
+    limit: int,
+    state: Path | None,
+    output: Format,
+    *,
+    sandbox: bool,
 ) -> None:
-    """List sagas, newest first.
-
-    Example: sagactl list --status stuck --since 1d
-    """
+    """Print sagas, newest first."""
+    wanted = [_status(text) for text in statuses]
     after = _after(since)
     with state_files(state).open(sandbox=sandbox) as store:
         found = [
             summary
             for summary in store.summaries()
-            if (not status or summary.state in status)
+            if (not wanted or summary.state in wanted)
             and (saga is None or summary.saga == saga)
             and summary.started_at >= after
         ][:limit]
-    if output is option.Format.TABLE:
+    if output is Format.TABLE:
         from sagactl.views.summary import list_table
 
         if not found:
@@ -55,17 +49,9 @@ def list_runs(
     print_data([summary_document(summary) for summary in found], output)
 
 
-def show(
-    run_id: option.RunId,
-    state: option.State = None,
-    output: option.Output = option.Format.TABLE,
-) -> None:
-    """Show where a saga stands.
-
-    Example: sagactl show 3fk2 -o json
-    """
+def show(run_id: str, state: Path | None, output: Format) -> None:
     kept = find_run(state_files(state), run_id)
-    if output is option.Format.TABLE:
+    if output is Format.TABLE:
         from sagactl.views.summary import run_summary
 
         print_lines(run_summary(kept.plan, kept.run))
@@ -75,17 +61,9 @@ def show(
     print_data(run_document(kept.plan, kept.run), output)
 
 
-def history(
-    run_id: option.RunId,
-    state: option.State = None,
-    output: option.Output = option.Format.TABLE,
-) -> None:
-    """Show everything that happened to a saga, oldest first.
-
-    Example: sagactl history 3fk2
-    """
+def history(run_id: str, state: Path | None, output: Format) -> None:
     kept = find_run(state_files(state), run_id)
-    if output is option.Format.TABLE:
+    if output is Format.TABLE:
         from sagactl.views.summary import history_table
 
         print_lines(history_table(kept.events))
@@ -93,6 +71,16 @@ def history(
     from sagactl.views.document import event_document
 
     print_data([event_document(event) for event in kept.events], output)
+
+
+def _status(text: str) -> SagaState:
+    try:
+        return SagaState(text)
+    except ValueError:
+        states = [str(state) for state in SagaState]
+        close = nearest(text, states)
+        meant = f'; did you mean "{close}"?' if close else ""
+        raise Refused(f'--status takes one of {", ".join(states)}, not "{text}"{meant}') from None
 
 
 def _after(since: str | None) -> float:

@@ -1,36 +1,19 @@
-"""sandbox: the services of a definition, played on loopback."""
+"""What sandbox does: the services of a definition, played on loopback until Ctrl-C."""
 
 import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from sagactl.cli import option
 from sagactl.cli.loading import load_definition
 from sagactl.cli.refusal import Refused
 from sagactl.definition.model import Saga
 
 
-def sandbox(
-    file: option.Definition,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
-    ] = 8400,
-    fail: option.Faults = None,
-    ledger: Annotated[
-        Path | None, typer.Option("--ledger", help="Keep the ledger in this file.")
-    ] = None,
-) -> None:
-    """Play the services of a definition on loopback until Ctrl-C.
-
-    Example: sagactl sandbox order.yaml --fail process_payment=503x2
-    """
+def sandbox(file: Path, port: int, fail: list[str], ledger: Path | None) -> None:
     saga = load_definition(file)
     try:
-        asyncio.run(_serve(saga, port, fail or [], ledger))
+        asyncio.run(_serve(saga, port, fail, ledger))
     except OSError as error:
         raise Refused(f"port {port}: {error.strerror or error}") from None
 

@@ -1,41 +1,22 @@
-"""init, lint, plan, schema: the verbs about definitions."""
+"""What init, lint, plan and schema do."""
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from sagactl.cli import option
 from sagactl.cli.exit import Exit
 from sagactl.cli.input import gather_input
 from sagactl.cli.loading import check_definition, find_definitions, load_definition
+from sagactl.cli.option import Format, LintFormat
 from sagactl.cli.printing import print_data, print_lines, print_problems
 from sagactl.cli.refusal import Refused
 from sagactl.cli.scaffold import SCAFFOLD
 from sagactl.source.problem import Problem, Severity
 
 
-class LintFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
-
-def lint(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Files, or folders to search for sagas (default: .).", metavar="PATH…"),
-    ] = None,
-    form: Annotated[LintFormat, typer.Option("--format", help="text or json.")] = LintFormat.TEXT,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
-) -> None:
-    """Find every mistake in definitions, with its place, its code and what would be right.
-
-    Example: sagactl lint definitions --strict
-    """
-    files = find_definitions(paths or [Path()])
+def lint(paths: list[Path], form: LintFormat, *, strict: bool) -> Exit:
+    """Print every problem of every definition found."""
+    files = find_definitions(paths)
     if not files:
         print("sagactl: no definitions found", file=sys.stderr)
     problems: list[Problem] = []
@@ -52,19 +33,11 @@ def lint(
         _print_count(len(files), problems)
     print_lines((f"sagactl: {line}" for line in unread), sys.stderr)
     errors = any(strict or problem.severity is Severity.ERROR for problem in problems)
-    raise typer.Exit(Exit.USAGE if unread else Exit.FAILED if errors else Exit.OK)
+    return Exit.USAGE if unread else Exit.FAILED if errors else Exit.OK
 
 
-def plan(
-    file: option.Definition,
-    inputs: option.Inputs = None,
-    input_file: option.InputFile = None,
-    output: option.Output = option.Format.TABLE,
-) -> None:
-    """Show what would be sent, in which order, and what undoes it. Sends nothing.
-
-    Example: sagactl plan order.yaml -i order_id=42
-    """
+def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) -> None:
+    """Print what would be sent, in which order, and what undoes it."""
     from sagactl.machine.plan import make_plan
     from sagactl.views.plan_text import plan_document, plan_lines
 
@@ -74,30 +47,20 @@ def plan(
     if inputs or input_file:
         from sagactl.cli.preview import preview
 
-        run = preview(saga, gather_input(saga, inputs or [], input_file))
-    if output is option.Format.TABLE:
+        run = preview(saga, gather_input(saga, inputs, input_file))
+    if output is Format.TABLE:
         print_lines(plan_lines(planned, run))
     else:
         print_data(plan_document(planned, run), output)
 
 
 def schema() -> None:
-    """Print the JSON Schema of definitions, for editors.
-
-    Example: sagactl schema > saga.schema.json
-    """
     from sagactl.definition.schema import schema_text
 
     sys.stdout.write(schema_text())
 
 
-def init(
-    folder: Annotated[Path, typer.Argument(help="Where to.", metavar="DIR")] = Path(),
-) -> None:
-    """Write a definition, its schema for the editor, and a CI job to start from.
-
-    Example: sagactl init orders
-    """
+def init(folder: Path) -> None:
     from sagactl.definition.schema import schema_text
 
     contents = {**SCAFFOLD, "schema/saga.schema.json": schema_text()}

@@ -1,0 +1,65 @@
+"""What an exception means for the process: an exit code, and words on stderr. Never a traceback."""
+
+import os
+import platform
+import sys
+import traceback
+
+import typer
+
+from sagactl import __version__
+from sagactl.cli.exit import Exit
+from sagactl.cli.loading import Invalid
+from sagactl.cli.printing import print_problems
+from sagactl.cli.refusal import Refused
+from sagactl.definition.loader import DefinitionRejected
+from sagactl.journal.refusal import RunAmbiguous, RunHeld, RunNotFound, StoreRefused
+
+
+def exit_of(error: BaseException) -> Exit:
+    """Tell what is wrong, and answer with the exit code."""
+    match error:
+        case KeyboardInterrupt() | typer.Abort():
+            return Exit.INTERRUPTED
+        case Invalid() | DefinitionRejected():
+            print_problems(error.problems, sys.stderr)
+            return Exit.USAGE
+        case Refused():
+            _say(*error.lines)
+            return Exit.USAGE
+        case RunNotFound() | RunAmbiguous():
+            _say(str(error))
+            return Exit.USAGE
+        case RunHeld():
+            _say(str(error))
+            return Exit.HELD
+        case StoreRefused():
+            _say(str(error))
+            return Exit.STATE
+        case BrokenPipeError():
+            # Whoever read us has enough; Python must not complain about it while it shuts down.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return Exit.OK
+    show = getattr(error, "show", None)
+    if show is not None:  # the command line's parser tells its own mistakes
+        show(file=sys.stderr)
+        return Exit.USAGE
+    _report(error)
+    return Exit.BUG
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(f"sagactl: {line}", file=sys.stderr)
+
+
+def _report(error: BaseException) -> None:
+    """A report to paste. Values stay out of it: a message or an argument may hold a secret."""
+    _say(
+        "this is a bug of sagactl, please report it with these lines:",
+        f"  sagactl {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"  {type(error).__name__}",
+    )
+    for frame in traceback.extract_tb(error.__traceback__):
+        name = frame.filename.rpartition("sagactl/")[2]
+        _say(f"    {name}:{frame.lineno} {frame.name}")

@@ -1,0 +1,225 @@
+"""The verbs as they are typed: their options, their help, and nothing else.
+
+What a verb does is imported when it is called, because `--help` and completion must not wait for
+libraries that they do not need.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sagactl.cli import option
+from sagactl.cli.option import Format, LintFormat
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to.", metavar="DIR")] = Path(),
+) -> None:
+    """Write a definition, its schema for the editor, and a CI job to start from.
+
+    Example: sagactl init orders
+    """
+    from sagactl.cli import defining
+
+    defining.init(folder)
+
+
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, or folders to search for sagas (default: .).", metavar="PATH…"),
+    ] = None,
+    form: Annotated[LintFormat, typer.Option("--format", help="text or json.")] = LintFormat.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> None:
+    """Find every mistake in definitions, with its place, its code and what would be right.
+
+    Example: sagactl lint definitions --strict
+    """
+    from sagactl.cli import defining
+
+    raise typer.Exit(defining.lint(paths or [Path()], form, strict=strict))
+
+
+def plan(
+    file: option.Definition,
+    inputs: option.Inputs = None,
+    input_file: option.InputFile = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Show what would be sent, in which order, and what undoes it. Sends nothing.
+
+    Example: sagactl plan order.yaml -i order_id=42
+    """
+    from sagactl.cli import defining
+
+    defining.plan(file, inputs or [], input_file, output)
+
+
+def schema() -> None:
+    """Print the JSON Schema of definitions, for editors.
+
+    Example: sagactl schema > saga.schema.json
+    """
+    from sagactl.cli import defining
+
+    defining.schema()
+
+
+def run(
+    file: option.Definition,
+    inputs: option.Inputs = None,
+    input_file: option.InputFile = None,
+    run_id: Annotated[
+        str | None, typer.Option("--id", help="The saga's ID; the same one goes on with it.")
+    ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
+    ] = False,
+    fail: option.Faults = None,
+    no_wait: option.NoWait = False,
+    secrets_file: option.SecretsFile = None,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Run a saga to its end.
+
+    Example: sagactl run order.yaml -i order_id=42 -i amount=4200
+    """
+    from sagactl.cli import running
+
+    code = running.run(
+        file,
+        inputs or [],
+        input_file,
+        run_id,
+        fail or [],
+        secrets_file,
+        state,
+        output,
+        sandbox=sandbox,
+        waits=not no_wait,
+    )
+    raise typer.Exit(code)
+
+
+def list_runs(
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="Only sagas in this state.")
+    ] = None,
+    saga: Annotated[str | None, typer.Option("--saga", help="Only this saga's runs.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DURATION", help="Only what began since.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="The sandboxed sagas.")] = False,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """List sagas, newest first.
+
+    Example: sagactl list --status stuck --since 1d
+    """
+    from sagactl.cli import looking
+
+    looking.list_runs(status or [], saga, since, limit, state, output, sandbox=sandbox)
+
+
+def show(
+    run_id: option.RunId, state: option.State = None, output: option.Output = Format.TABLE
+) -> None:
+    """Show where a saga stands.
+
+    Example: sagactl show 3fk2 -o json
+    """
+    from sagactl.cli import looking
+
+    looking.show(run_id, state, output)
+
+
+def history(
+    run_id: option.RunId, state: option.State = None, output: option.Output = Format.TABLE
+) -> None:
+    """Show everything that happened to a saga, oldest first.
+
+    Example: sagactl history 3fk2
+    """
+    from sagactl.cli import looking
+
+    looking.history(run_id, state, output)
+
+
+def resume(
+    ids: option.RunIds = None,
+    every: Annotated[bool, typer.Option("--all", help="Every saga that has not ended.")] = False,
+    extend: Annotated[
+        str | None, typer.Option("--extend", metavar="DURATION", help="More time, from now on.")
+    ] = None,
+    fail: option.Faults = None,
+    no_wait: option.NoWait = False,
+    secrets_file: option.SecretsFile = None,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Go on from where a saga stands, forwards or backwards.
+
+    A sandboxed saga stays in the sandbox, with the faults it began with; --fail gives others, and
+    --fail none lets the sandbox behave.
+
+    Example: sagactl resume 3fk2
+    """
+    from sagactl.cli import running
+    from sagactl.cli.state_file import state_files
+
+    wish = running.Wish(state_files(state), fail or [], secrets_file, waits=not no_wait)
+    raise typer.Exit(running.resume(ids or [], wish, output, every=every, extend=extend))
+
+
+def compensate(
+    run_id: option.RunId,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
+    fail: option.Faults = None,
+    no_wait: option.NoWait = False,
+    secrets_file: option.SecretsFile = None,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Stop going forwards and undo what was done.
+
+    Example: sagactl compensate 3fk2 --reason "the customer called"
+    """
+    from sagactl.cli import running
+    from sagactl.cli.state_file import state_files
+
+    wish = running.Wish(state_files(state), fail or [], secrets_file, waits=not no_wait)
+    raise typer.Exit(running.compensate(run_id, reason, wish, output))
+
+
+def sandbox(
+    file: option.Definition,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+    ] = 8400,
+    fail: option.Faults = None,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="Keep the ledger in this file.")
+    ] = None,
+) -> None:
+    """Play the services of a definition on loopback until Ctrl-C.
+
+    Example: sagactl sandbox order.yaml --fail process_payment=503x2
+    """
+    from sagactl.cli import playing
+
+    playing.sandbox(file, port, fail or [], ledger)
+
+
+def version() -> None:
+    """Print the version.
+
+    Example: sagactl version
+    """
+    from sagactl import __version__
+
+    print(f"sagactl {__version__}")

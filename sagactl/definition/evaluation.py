@@ -1,0 +1,425 @@
+"""What an expression is worth, given the names in scope.
+
+A missing name is an error and never null or empty. Work is bounded: every node costs fuel, and no
+text grows beyond a mebibyte. Data is only ever data: nothing evaluated is parsed as an expression.
+"""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from collections.abc import Mapping as Names
+from urllib.parse import quote
+
+from sagactl.definition.expression import (
+    MAX_INT,
+    Apply,
+    Binary,
+    Choice,
+    Index,
+    Literal,
+    Macro,
+    Mapping,
+    Member,
+    Name,
+    Sequence,
+    Tree,
+    Unary,
+)
+from sagactl.source.json_text import JsonRejected, parse_json
+from sagactl.source.node import Json
+from sagactl.source.problem import nearest
+
+FUEL = 100_000
+MAX_TEXT = 1024 * 1024
+
+
+class Failure(Exception):
+    """An evaluation that failed at a node; the template knows the node's place."""
+
+    def __init__(self, message: str, tree: Tree) -> None:
+        super().__init__(message)
+        self.message = message
+        self.tree = tree
+
+
+def evaluate_tree(tree: Tree, names: Names[str, Json]) -> Json:
+    """The value of a tree; raises Failure."""
+    return _Evaluation(names).value(tree)
+
+
+class _Evaluation:
+    """One evaluation: its names and what is left of its fuel."""
+
+    def __init__(self, names: Names[str, Json]) -> None:
+        self._names = names
+        self._fuel = FUEL
+
+    def value(self, tree: Tree) -> Json:
+        self._fuel -= 1
+        if self._fuel < 0:
+            raise Failure(f"it takes more than {FUEL} steps", tree)
+        match tree:
+            case Literal():
+                return tree.value
+            case Name():
+                return self._name(tree)
+            case Member():
+                return self._member(tree)
+            case Index():
+                return self._index(tree)
+            case Unary():
+                return self._unary(tree)
+            case Binary():
+                return self._binary(tree)
+            case Choice():
+                return self.value(tree.yes if self._bool(tree.condition) else tree.no)
+            case Sequence():
+                return [self.value(item) for item in tree.items]
+            case Mapping():
+                return self._mapping(tree)
+            case Apply():
+                return self._apply(tree)
+            case Macro():
+                return self._macro(tree)
+
+    def _name(self, tree: Name) -> Json:
+        if tree.name not in self._names:
+            close = nearest(tree.name, list(self._names))
+            meant = f'; did you mean "{close}"?' if close else ""
+            raise Failure(f'"{tree.name}" is not known here{meant}', tree)
+        return self._names[tree.name]
+
+    def _member(self, tree: Member) -> Json:
+        target = self.value(tree.target)
+        if tree.optional and (
+            target is None or (isinstance(target, dict) and tree.name not in target)
+        ):
+            return None
+        return self._key(tree, tree.target, target, tree.name)
+
+    def _key(self, tree: Tree, above: Tree, target: Json, name: str) -> Json:
+        if not isinstance(target, dict):
+            raise Failure(f'"{said(above)}" is {kind(target)} and has no "{name}"', tree)
+        if name not in target:
+            keys = ", ".join(list(target)[:12]) or "none"
+            close = nearest(name, [key for key in target if isinstance(key, str)])
+            meant = f'; did you mean "{close}"?' if close else ""
+            raise Failure(f'"{said(above)}" has no "{name}" (it has {keys}){meant}', tree)
+        return target[name]
+
+    def _index(self, tree: Index) -> Json:
+        target, index = self.value(tree.target), self.value(tree.index)
+        if isinstance(target, list):
+            if type(index) is not int:
+                raise Failure(f"a list is indexed by a whole number, not {kind(index)}", tree)
+            if not 0 <= index < len(target):
+                raise Failure(f'"{said(tree.target)}" has {len(target)} items, no [{index}]', tree)
+            return target[index]
+        if isinstance(index, str):
+            return self._key(tree, tree.target, target, index)
+        raise Failure(f"{kind(target)} has no [{kind(index)}]", tree)
+
+    def _unary(self, tree: Unary) -> Json:
+        if tree.operator == "!":
+            return not self._bool(tree.operand)
+        operand = self.value(tree.operand)
+        if not is_number(operand):
+            raise Failure(f'"-" takes a number, not {kind(operand)}', tree)
+        return self._bounded(-operand, tree)
+
+    def _bool(self, tree: Tree) -> bool:
+        value = self.value(tree)
+        if not isinstance(value, bool):
+            raise Failure(f"true or false is wanted here, not {kind(value)}", tree)
+        return value
+
+    def _binary(self, tree: Binary) -> Json:
+        match tree.operator:
+            case "&&":
+                return self._bool(tree.left) and self._bool(tree.right)
+            case "||":
+                return self._bool(tree.left) or self._bool(tree.right)
+        left, right = self.value(tree.left), self.value(tree.right)
+        match tree.operator:
+            case "==":
+                return same(left, right)
+            case "!=":
+                return not same(left, right)
+            case "in":
+                return self._contains(tree, left, right)
+            case "<" | "<=" | ">" | ">=":
+                return self._compare(tree, left, right)
+        return self._arithmetic(tree, left, right)
+
+    def _contains(self, tree: Binary, item: Json, container: Json) -> bool:
+        if isinstance(container, dict):
+            return isinstance(item, str) and item in container
+        if isinstance(container, list):
+            self._fuel -= len(container)
+            return any(same(item, other) for other in container)
+        raise Failure(f'"in" asks a list or a map, not {kind(container)}', tree)
+
+    def _compare(self, tree: Binary, left: Json, right: Json) -> bool:
+        alike = (is_number(left) and is_number(right)) or (
+            isinstance(left, str) and isinstance(right, str)
+        )
+        if not alike:
+            told = f"{kind(left)} and {kind(right)}"
+            raise Failure(f'"{tree.operator}" compares two numbers or two texts, not {told}', tree)
+        match tree.operator:
+            case "<":
+                return bool(left < right)
+            case "<=":
+                return bool(left <= right)
+            case ">":
+                return bool(left > right)
+        return bool(left >= right)
+
+    def _arithmetic(self, tree: Binary, left: Json, right: Json) -> Json:
+        if tree.operator == "+" and (
+            (isinstance(left, str) and isinstance(right, str))
+            or (isinstance(left, list) and isinstance(right, list))
+        ):
+            self._fuel -= len(right) // 64
+            joined: Json = left + right  # type: ignore[operator]
+            return self._bounded(joined, tree)
+        if not (is_number(left) and is_number(right)):
+            told = f"{kind(left)} and {kind(right)}"
+            raise Failure(f'"{tree.operator}" cannot take {told}', tree)
+        match tree.operator:
+            case "+":
+                return self._bounded(left + right, tree)
+            case "-":
+                return self._bounded(left - right, tree)
+            case "*":
+                return self._bounded(left * right, tree)
+        if right == 0:
+            raise Failure("a division by zero", tree)
+        whole = isinstance(left, int) and isinstance(right, int)
+        if tree.operator == "/":
+            return self._bounded(_truncated(left, right) if whole else left / right, tree)
+        if not whole:
+            raise Failure('"%" takes whole numbers', tree)
+        return left - _truncated(left, right) * right
+
+    def _bounded(self, value: Json, tree: Tree) -> Json:
+        if isinstance(value, str | list) and len(value) > MAX_TEXT:
+            raise Failure("it grows beyond a mebibyte", tree)
+        if isinstance(value, int) and abs(value) > MAX_INT:
+            raise Failure("a whole number beyond 64 bits", tree)
+        if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+            raise Failure("not a finite number", tree)
+        return value
+
+    def _mapping(self, tree: Mapping) -> Json:
+        made: dict[str, Json] = {}
+        for key_tree, value_tree in tree.entries:
+            key = self.value(key_tree)
+            if not isinstance(key, str):
+                raise Failure(f"a key is a text, not {kind(key)}", key_tree)
+            if key in made:
+                raise Failure(f'the key "{key}" stands twice', key_tree)
+            made[key] = self.value(value_tree)
+        return made
+
+    def _macro(self, tree: Macro) -> Json:
+        target = self.value(tree.target)
+        items = list(target) if isinstance(target, list | dict) else None
+        if items is None:
+            raise Failure(f'"{tree.name}" goes over a list or a map, not {kind(target)}', tree)
+        outer = self._names
+        found: list[Json] = []
+        try:
+            for item in items:
+                self._names = {**outer, tree.variable: item}
+                if tree.name == "map":
+                    found.append(self.value(tree.body))
+                    continue
+                yes = self._bool(tree.body)
+                if tree.name == "exists" and yes:
+                    return True
+                if tree.name == "all" and not yes:
+                    return False
+                if tree.name == "filter" and yes:
+                    found.append(item)
+        finally:
+            self._names = outer
+        return tree.name == "all" if tree.name in ("all", "exists") else found
+
+    def _apply(self, tree: Apply) -> Json:
+        if tree.name == "has":
+            return self._has(tree.arguments[0])
+        if tree.name == "cond":
+            condition, yes, no = tree.arguments
+            return self.value(yes if self._bool(condition) else no)
+        operands = ([tree.target] if tree.target is not None else []) + list(tree.arguments)
+        values = [self.value(operand) for operand in operands]
+        if tree.name in ("contains", "startsWith", "endsWith"):
+            return self._text_method(tree, values)
+        return self._bounded(FUNCTION_TABLE[tree.name](tree, values[0]), tree)
+
+    def _has(self, path: Tree) -> bool:
+        """Whether the last part of the path is there; all before it must be."""
+        assert isinstance(path, Member | Index)  # the parser saw to it
+        target = self.value(path.target)
+        if isinstance(path, Member):
+            return isinstance(target, dict) and path.name in target
+        index = self.value(path.index)
+        if isinstance(target, list):
+            return type(index) is int and 0 <= index < len(target)
+        return isinstance(target, dict) and isinstance(index, str) and index in target
+
+    def _text_method(self, tree: Apply, values: list[Json]) -> bool:
+        text, part = values
+        if not (isinstance(text, str) and isinstance(part, str)):
+            raise Failure(f'"{tree.name}" takes texts, not {kind(text)} and {kind(part)}', tree)
+        match tree.name:
+            case "contains":
+                return part in text
+            case "startsWith":
+                return text.startswith(part)
+        return text.endswith(part)
+
+
+def same(left: Json, right: Json) -> bool:
+    """Equality of JSON values: numbers by value, but true is not 1."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    return bool(left == right)
+
+
+def is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def kind(value: Json) -> str:
+    """What a value is, in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return "a whole number"
+        case float():
+            return "a fraction"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+    return "a map"
+
+
+def said(tree: Tree) -> str:
+    """The path of a tree, as it would be written."""
+    match tree:
+        case Name():
+            return tree.name
+        case Member():
+            return f"{said(tree.target)}.{tree.name}"
+        case Index(index=Literal(value=value)):
+            return f"{said(tree.target)}[{value!r}]"
+        case Index():
+            return f"{said(tree.target)}[…]"
+    return "it"
+
+
+def as_text(value: Json) -> str | None:
+    """A value within a text; None for null, which has no text."""
+    match value:
+        case None:
+            return None
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _truncated(left: int, right: int) -> int:
+    quotient = abs(left) // abs(right)
+    return quotient if (left < 0) == (right < 0) else -quotient
+
+
+def _size(tree: Tree, value: Json) -> Json:
+    if not isinstance(value, str | list | dict):
+        raise Failure(f'"size" takes a text, a list or a map, not {kind(value)}', tree)
+    return len(value)
+
+
+def _string(tree: Tree, value: Json) -> Json:
+    if value is None or isinstance(value, list | dict):
+        raise Failure(f'"string" takes a number, a text or a bool, not {kind(value)}', tree)
+    return as_text(value)
+
+
+def _int(tree: Tree, value: Json) -> Json:
+    try:
+        if is_number(value) or isinstance(value, str):
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise Failure(f"{kind(value)} that is no whole number", tree)
+
+
+def _double(tree: Tree, value: Json) -> Json:
+    try:
+        if is_number(value) or isinstance(value, str):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise Failure(f"{kind(value)} that is no number", tree)
+
+
+def _json(tree: Tree, value: Json) -> Json:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _from_json(tree: Tree, value: Json) -> Json:
+    try:
+        return parse_json(_text(tree, value))
+    except JsonRejected as error:
+        raise Failure(f"not JSON: {error}", tree) from None
+
+
+def _base64(tree: Tree, value: Json) -> Json:
+    return b64encode(_encoded(tree, value)).decode()
+
+
+def _urlencode(tree: Tree, value: Json) -> Json:
+    return quote(_encoded(tree, value), safe="")
+
+
+def _hash(tree: Tree, value: Json) -> Json:
+    return hashlib.sha256(_encoded(tree, value)).hexdigest()
+
+
+def _text(tree: Tree, value: Json) -> str:
+    if not isinstance(value, str):
+        raise Failure(f"a text is wanted here, not {kind(value)}", tree)
+    return value
+
+
+def _encoded(tree: Tree, value: Json) -> bytes:
+    try:
+        return _text(tree, value).encode()
+    except UnicodeEncodeError:
+        raise Failure("half of a surrogate pair cannot be encoded", tree) from None
+
+
+FUNCTION_TABLE: dict[str, Callable[[Tree, Json], Json]] = {
+    "size": _size,
+    "string": _string,
+    "int": _int,
+    "double": _double,
+    "json": _json,
+    "fromJson": _from_json,
+    "base64": _base64,
+    "urlencode": _urlencode,
+    "hash": _hash,
+}

@@ -1,0 +1,44 @@
+"""What a short call may import: start-up time is imports, and imports can be counted."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import DEFINITIONS, Cli
+
+LATER = ("httpx", "h11", "jsonschema", "tinydb", "rich", "yaml", "asyncio", "referencing")
+
+
+def imported(cli: Cli, *arguments: str) -> set[str]:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['sagactl', *{list(arguments)!r}]\n"
+        "from sagactl.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('\\n'.join(m for m in sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=cli.folder, env=cli.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return {module.split(".")[0] for module in done.stderr.split()} | set(done.stderr.split())
+
+
+def test_version_imports_nothing_but_the_package(cli: Cli) -> None:
+    modules = imported(cli, "version")
+    assert "typer" not in modules
+    assert not modules & set(LATER)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list", "--help"]])
+def test_help_imports_no_heavy_library(cli: Cli, arguments: list[str]) -> None:
+    assert not imported(cli, *arguments) & set(LATER)
+
+
+def test_lint_imports_no_http_no_state_and_no_rich(cli: Cli) -> None:
+    modules = imported(cli, "lint", str(DEFINITIONS / "order.yaml"))
+    assert not modules & {"httpx", "h11", "tinydb", "rich", "asyncio"}
+
+
+def test_schema_reads_a_file_and_no_more(cli: Cli) -> None:
+    assert not imported(cli, "schema") & {"httpx", "jsonschema", "tinydb", "rich", "asyncio"}
