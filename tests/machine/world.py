@@ -192,7 +192,8 @@ class World:
             elif effect.stands:
                 effect.undone += 1
         absent = call.phase is Phase.COMPENSATION and effect.applied == 0
-        return Outcome(kind, str(kind), status=200, result={"n": 1}, absent=absent)
+        status = 404 if absent else 200
+        return Outcome(kind, str(kind), status, result={"n": 1}, absent=absent)
 
     def act(self, effect: Effect) -> None:
         # Every service here honours its key or is idempotent by nature: one effect, ever.
