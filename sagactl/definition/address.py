@@ -32,7 +32,7 @@ QUERY_SAFE = PATH_SAFE + "?[]"
 
 
 def parse_request_line(node: Scalar) -> tuple[str | None, Template | None, list[Problem]]:
-    """METHOD and address of `request: PUT /orders/${{ input.id }}`, with what is wrong with them."""
+    """METHOD and address of `request: PUT /orders/${{ input.id }}`, and what is wrong with them."""
     text = str(node.value)
     method, space, rest = text.partition(" ")
     address = rest.strip()
@@ -50,7 +50,7 @@ def parse_request_line(node: Scalar) -> tuple[str | None, Template | None, list[
     raw = address if "\n" not in node.raw else node.raw
     scalar = Scalar(replace(place), address, raw)
     template, wrong = parse_template(scalar)
-    if not (address.startswith("/") or WHOLE.match(address) or address.startswith("${{")):
+    if not (address.startswith(("/", "${{")) or WHOLE.match(address)):
         message = f'a path begins with "/", or a whole URL with "https://", not "{address}"'
         problems.append(Problem("request-line", place, message))
     if "#" in re.sub(r"\$\{\{.*?\}\}", "", address):

@@ -42,7 +42,7 @@ ADVICE = {
 
 
 class ExpressionFailed(Exception):
-    """An expression that could not be evaluated; `place` is where it stands, where that is known."""
+    """An expression that could not be evaluated; `place` is where it stands, if that is known."""
 
     def __init__(self, message: str, place: Place | None) -> None:
         super().__init__(message)

@@ -72,7 +72,7 @@ class Template:
 
 
 def parse_template(node: Node, *, bare: bool = False) -> tuple[Template, list[Problem]]:
-    """The template of a YAML value; `bare`: a text without `${{ }}` is an expression as it stands."""
+    """The template of a YAML value; `bare`: a text without `${{ }}` is an expression by itself."""
     problems: list[Problem] = []
     compiled = _compile(node, problems, bare=bare)
     references = tuple(_references(compiled))

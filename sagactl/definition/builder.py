@@ -1,0 +1,213 @@
+"""Nodes of the right shape to a Saga, every default filled in here and nowhere else.
+
+Where a request is silent its service speaks, then `defaults`, then the language. What the schema
+cannot say is checked here: names that lead nowhere, cycles, two bodies, expressions that do not
+parse. All mistakes are told at once; a saga comes out only where there are none.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sagactl.definition.asking import Asking, Silence
+from sagactl.definition.duration import parse_duration
+from sagactl.definition.graph import find_cycle
+from sagactl.definition.model import (
+    Lookup,
+    OnUnknown,
+    Request,
+    Saga,
+    Service,
+    Step,
+)
+from sagactl.definition.template import Template, parse_template
+from sagactl.source.node import Json, List, Map, Node, Scalar, plain
+from sagactl.source.place import Place, Source
+from sagactl.source.problem import Problem, Related, Severity, nearest
+
+
+def build(source: Source, node: Map) -> tuple[Saga | None, list[Problem]]:
+    """The saga of a map that has the right shape, or None with the problems that forbid it."""
+    building = _Building(source, node)
+    saga = building.saga()
+    failed = any(problem.severity is Severity.ERROR for problem in building.problems)
+    return (None if failed else saga), building.problems
+
+
+class _Building:
+    def __init__(self, source: Source, node: Map) -> None:
+        self.problems: list[Problem] = []
+        self._source = source
+        self._node = node
+        self._services: dict[str, Service] = {}
+        self._silences: dict[str, Map] = {}
+        self._defaults = node.get("defaults")
+
+    def saga(self) -> Saga:
+        node = self._node
+        for key, service in _entries(node.get("services")):
+            if isinstance(service, Map):
+                self._services[str(key.value)] = self._service(key, service)
+                self._silences[str(key.value)] = service
+        steps = self._steps()
+        name = node.get("saga")
+        assert isinstance(name, Scalar)  # the schema saw to it
+        return Saga(
+            source=self._source,
+            place=name.place,
+            name=str(name.value),
+            version=_plain(node.get("version"), 1),
+            steps=steps,
+            services=self._services,
+            description=_plain(node.get("description"), None),
+            id=self._template(node.get("id")),
+            input_schema=_plain(node.get("input"), None),
+            timeout_s=self._seconds(node.get("timeout")),
+            output=self._template(node.get("output")),
+        )
+
+    def _service(self, name: Scalar, node: Map) -> Service:
+        url = self._template(node.get("url"))
+        assert url is not None  # the schema saw to it
+        return Service(str(name.value), name.place, url)
+
+    def _steps(self) -> tuple[Step, ...]:
+        nodes = self._node.get("steps")
+        items = (
+            [item for item in nodes.items if isinstance(item, Map)]
+            if isinstance(nodes, List)
+            else []
+        )
+        steps: list[Step] = []
+        above: str | None = None
+        for item in items:
+            step = self._step(item, above)
+            above = step.name
+            steps.append(step)
+        self._check_names(steps)
+        self._check_needs(items, steps)
+        return tuple(steps)
+
+    def _step(self, node: Map, above: str | None) -> Step:
+        name = node.get("name")
+        assert isinstance(name, Scalar)  # the schema saw to it
+        action = self._request(node, "action")
+        lookup_node = node.get("lookup")
+        settle = node.get("settle") or (
+            lookup_node.get("settle") if isinstance(lookup_node, Map) else None
+        )
+        undo = node.get("compensation")
+        undo_none = isinstance(undo, Scalar) and undo.value == "none"
+        needs = node.get("needs")
+        on_unknown = _plain(node.get("on_unknown"), None)
+        return Step(
+            name=str(name.value),
+            place=name.place,
+            action=action,
+            needs=tuple(plain(needs)) if needs is not None else ((above,) if above else ()),
+            settle_s=self._seconds(settle) or action.timeout_s,
+            lookup=self._lookup(node, action) if lookup_node is not None else None,
+            compensation=self._request(node, "compensation")
+            if undo is not None and not undo_none
+            else None,
+            compensation_none=undo_none,
+            when=self._template(node.get("when"), bare=True),
+            pivot=bool(_plain(node.get("pivot"), False)),
+            on_unknown=None if on_unknown is None else OnUnknown(on_unknown),
+            budget_s=self._seconds(node.get("budget")),
+            timeout_s=self._seconds(node.get("timeout")),
+            example=self._template(node.get("example")),
+        )
+
+    def _lookup(self, step: Map, action: Request) -> Lookup:
+        node = step.get("lookup")
+        request = self._request(step, "lookup", result=action.result)
+        if request.method not in ("GET", "HEAD"):
+            message = f"a lookup only reads: it is a GET, not a {request.method}"
+            self._tell("lookup-not-a-read", request.place, message)
+        found = node.get("found") if isinstance(node, Map) else None
+        return Lookup(request, self._template(found, bare=True))
+
+    def _request(self, step: Map, key: str, result: Template | None = None) -> Request:
+        node = step.get(key)
+        assert node is not None  # only asked for where it is written
+        own = node if isinstance(node, Map) else None
+        service = self._service_of(step, own)
+        silence = Silence(
+            own=own,
+            service=self._silences.get(service.name) if service is not None else None,
+            defaults=self._defaults if isinstance(self._defaults, Map) else None,
+            compensates=key == "compensation",
+        )
+        asking = Asking(self.problems, silence)
+        return asking.request(node, service, result)
+
+    def _service_of(self, step: Map, own: Map | None) -> Service | None:
+        named = (own.get("service") if own is not None else None) or step.get("service")
+        if not isinstance(named, Scalar):
+            return None
+        name = str(named.value)
+        if name not in self._services:
+            self._tell_unknown("unknown-service", named.place, "service", name, self._services)
+        return self._services.get(name) or Service(name, named.place, parse_template(named)[0])
+
+    def _check_names(self, steps: list[Step]) -> None:
+        first: dict[str, Place] = {}
+        for step in steps:
+            if step.name in first:
+                related = (Related(first[step.name], f'"{step.name}" is here first'),)
+                message = f'two steps are called "{step.name}"'
+                self.problems.append(
+                    Problem("duplicate-step", step.place, message, related=related)
+                )
+            first.setdefault(step.name, step.place)
+
+    def _check_needs(self, nodes: list[Map], steps: list[Step]) -> None:
+        names = {step.name: step.place for step in steps}
+        for node, step in zip(nodes, steps, strict=True):
+            needs = node.get("needs")
+            for need in needs.items if isinstance(needs, List) else ():
+                name = str(plain(need))
+                if name not in names:
+                    message = f'step "{step.name}" needs "{name}", which no step is called'
+                    close = nearest(name, list(names))
+                    message += f'; did you mean "{close}"?' if close else ""
+                    self._tell("unknown-step", need.place, message)
+        known = {s.name: tuple(n for n in s.needs if n in names) for s in steps}
+        cycle = find_cycle(known)
+        if cycle is not None:
+            circle = " → ".join([*cycle, cycle[0]])
+            self._tell("needs-cycle", names[cycle[0]], f"these steps need one another: {circle}")
+
+    def _template(self, node: Node | None, *, bare: bool = False) -> Template | None:
+        if node is None:
+            return None
+        template, problems = parse_template(node, bare=bare)
+        self.problems.extend(problems)
+        return template
+
+    def _seconds(self, node: Node | None) -> float | None:
+        if node is None:
+            return None
+        seconds = parse_duration(str(plain(node)))
+        if seconds is None:
+            self._tell("wrong-value", node.place, f'"{plain(node)}" is no time anybody waits')
+        return seconds
+
+    def _tell(self, code: str, place: Place, message: str) -> None:
+        self.problems.append(Problem(code, place, message))
+
+    def _tell_unknown(
+        self, code: str, place: Place, what: str, name: str, known: Mapping[str, object]
+    ) -> None:
+        close = nearest(name, list(known))
+        meant = f'; did you mean "{close}"?' if close else ""
+        self._tell(code, place, f'no {what} is called "{name}"{meant}')
+
+
+def _entries(node: Node | None) -> Iterator[tuple[Scalar, Node]]:
+    if isinstance(node, Map):
+        for entry in node.entries:
+            yield entry.key, entry.value
+
+
+def _plain(node: Node | None, default: Json) -> Json:
+    return default if node is None else plain(node)

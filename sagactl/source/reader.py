@@ -1,0 +1,284 @@
+"""YAML text to nodes with places, strictly: nothing downstream meets a surprise.
+
+Refused, each with its place: duplicate and non-text keys, anchors and aliases, tags, several
+documents, the traps of YAML 1.1, control characters, and whatever is too large or too deep. The
+tree is built from parser events with a stack of our own, because libyaml's composer recurses and a
+file of 50,000 brackets would kill the process where no `except` helps.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from sagactl.source.node import Entry, List, Map, Node, Scalar
+from sagactl.source.place import Place, Source
+from sagactl.source.problem import Problem, Related
+from sagactl.source.scalar import ScalarRejected, plain_value
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+MAX_NODES = 100_000
+MAX_PROBLEMS = 100
+
+_QUOTING = ("'", '"', "|", ">")
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What YAML 1.2 does not let into a text at all (5.1), and what makes a text read as another.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
+_INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+
+
+def decode(content: bytes, name: str) -> tuple[Source | None, list[Problem]]:
+    """The text of a file: UTF-8 without a byte order mark, at most a mebibyte."""
+    empty = Source(name, "")
+    start = Place(empty, 1, 1, 1, 2)
+    if len(content) > MAX_BYTES:
+        message = f"the file has {len(content)} bytes; a definition has at most {MAX_BYTES}"
+        return None, [Problem("file-too-large", start, message)]
+    if content.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        message = "the file begins with a byte order mark; save it as UTF-8 without one"
+        return None, [Problem("not-utf-8", start, message)]
+    try:
+        return Source(name, content.decode("utf-8")), []
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        place = Place(empty, line, column, line, column + 1)
+        return None, [Problem("not-utf-8", place, f"byte {error.start} is not UTF-8")]
+
+
+def read(source: Source) -> tuple[Node | None, list[Problem]]:
+    """The tree of a YAML text, or None, with every problem found on the way."""
+    if len(source.text) > MAX_BYTES:
+        message = f"a definition has at most {MAX_BYTES} bytes"
+        return None, [Problem("file-too-large", Place(source, 1, 1, 1, 2), message)]
+    if forbidden := _FORBIDDEN.search(source.text):
+        place = _place_at(source, forbidden.start())
+        message = f"the character U+{ord(forbidden.group()):04X} may not stand in YAML"
+        return None, [Problem("control-character", place, message)]
+    building = _Building(source)
+    try:
+        for event in yaml.parse(source.text, Loader=_Loader):
+            building.take(event)
+    except _TooMuch:
+        return None, building.problems
+    except yaml.YAMLError as error:
+        return None, [*building.problems, _syntax_problem(source, error)]
+    if building.root is None and not building.problems:
+        message = "the file is empty; a definition begins with saga: NAME"
+        building.problems.append(Problem("empty-file", Place(source, 1, 1, 1, 2), message))
+    return building.root, building.problems
+
+
+class _TooMuch(Exception):
+    """The file is not read any further; the problem is told already."""
+
+
+@dataclass
+class _Open:
+    """A list or map that has not ended yet."""
+
+    event: Any
+    items: list[Node] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    key: Scalar | None = None
+    keys: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def is_map(self) -> bool:
+        return isinstance(self.event, yaml.MappingStartEvent)
+
+
+class _Building:
+    """The tree so far, from parser events."""
+
+    def __init__(self, source: Source) -> None:
+        self.problems: list[Problem] = []
+        self.root: Node | None = None
+        self._source = source
+        self._stack: list[_Open] = []
+        self._documents = 0
+        self._nodes = 0
+        self._unread = 0  # depth inside a key that is no scalar
+
+    def take(self, event: Any) -> None:
+        match event:
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents == 2:
+                    message = "a file holds one definition, and a second document begins here"
+                    self._tell("several-documents", self._place(event), message)
+                    raise _TooMuch
+            case yaml.AliasEvent():
+                self._alias(event)
+            case yaml.ScalarEvent():
+                self._count(event)
+                self._add(self._scalar(event))
+            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
+                self._count(event)
+                if len(self._stack) >= MAX_DEPTH:
+                    message = f"nested deeper than {MAX_DEPTH}"
+                    self._tell("nested-too-deep", self._place(event), message)
+                    raise _TooMuch
+                self._stack.append(_Open(event))
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                self._add(self._close(event))
+
+    def _count(self, event: Any) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES or len(self.problems) > MAX_PROBLEMS:
+            self._tell("file-too-large", self._place(event), "there is too much in this file")
+            raise _TooMuch
+        if event.anchor is not None:
+            message = (
+                f'an anchor ("&{event.anchor}") is not read here: write the value where it is used'
+            )
+            self._tell("yaml-alias", self._place(event), message)
+        if event.tag is not None:
+            self._tag(event)
+
+    def _tag(self, event: Any) -> None:
+        place = self._place(event)
+        line = self._source.text.splitlines()[event.start_mark.line]
+        if event.tag == "!" and isinstance(event, yaml.ScalarEvent):
+            message = 'quote the expression: YAML takes a leading "!" for a tag and drops it'
+            self._tell("quote-expression", place, message, _as_it_should_be(line))
+        else:
+            self._tell("yaml-tag", place, f'a tag ("{event.tag}") is not read here')
+
+    def _alias(self, event: Any) -> None:
+        place = self._place(event)
+        message = f'an alias ("*{event.anchor}") is not read here: write the value itself'
+        self._tell("yaml-alias", place, message)
+        self._add(Scalar(place, None, ""))
+
+    def _scalar(self, event: Any) -> Scalar:
+        place = self._place(event)
+        raw = self._source.text[event.start_mark.index : event.end_mark.index]
+        if event.style in _QUOTING or event.tag is not None:
+            return Scalar(place, event.value, raw)
+        text = event.value
+        if text.rfind("${{") > text.rfind("}}"):
+            line = self._source.text.splitlines()[event.start_mark.line]
+            message = 'quote the expression: " #" begins a comment and cuts it off'
+            self._tell("quote-expression", place, message, _as_it_should_be(line))
+            return Scalar(place, text, raw)
+        try:
+            return Scalar(place, plain_value(text), raw)
+        except ScalarRejected as error:
+            self._tell("yaml-trap", place, str(error), f'write "{text}" in quotes if it is text')
+            return Scalar(place, text, raw)
+
+    def _close(self, event: Any) -> Node:
+        opened = self._stack.pop()
+        start, end = opened.event.start_mark, event.end_mark
+        place = Place(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        if opened.is_map:
+            return Map(place, tuple(opened.entries))
+        return List(place, tuple(opened.items))
+
+    def _add(self, node: Node) -> None:
+        if not self._stack:
+            self.root = node
+            return
+        above = self._stack[-1]
+        if not above.is_map:
+            above.items.append(node)
+        elif above.key is None:
+            above.key = self._key(above, node)
+        else:
+            above.entries.append(Entry(above.key, node))
+            above.key = None
+
+    def _key(self, above: _Open, node: Node) -> Scalar:
+        if not isinstance(node, Scalar):
+            self._tell("key-not-text", node.place, "a key is a text, not a list or a map")
+            return Scalar(node.place, f"?{len(above.keys)}", "")
+        if not isinstance(node.value, str):
+            message = f'a key is a text: write "{node.raw}" in quotes'
+            self._tell("key-not-text", node.place, message)
+            node = Scalar(node.place, node.raw, node.raw)
+        name = str(node.value)
+        if name in above.keys:
+            first = above.keys[name]
+            related = (Related(first, f'"{name}" stands here first'),)
+            message = f'the key "{name}" stands twice, first in line {first.line}'
+            self.problems.append(Problem("duplicate-key", node.place, message, related=related))
+        above.keys.setdefault(name, node.place)
+        if _INVISIBLE.search(name):
+            message = f"the key {name!a} holds a character that cannot be seen"
+            self._tell("invisible-character", node.place, message)
+        return node
+
+    def _place(self, event: Any) -> Place:
+        start, end = event.start_mark, event.end_mark
+        return Place(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def _tell(self, code: str, place: Place, message: str, hint: str | None = None) -> None:
+        self.problems.append(Problem(code, place, message, hint))
+
+
+def _syntax_problem(source: Source, error: yaml.YAMLError) -> Problem:
+    """A syntax error in words; where an unquoted expression is behind it, that is what is said."""
+    error = _said_better(source, error)
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return Problem("yaml-syntax", Place(source, 1, 1, 1, 2), "this is not YAML")
+    place = Place(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+    lines = source.text.splitlines()
+    context = getattr(error, "context_mark", None)
+    for number in dict.fromkeys((mark.line, mark.line - 1, context.line if context else mark.line)):
+        line = lines[number] if 0 <= number < len(lines) else ""
+        found = line.find("${{")
+        if found >= 0 and not _is_quoted(line, found):
+            end = len(line.rstrip())
+            place = Place(source, number + 1, found + 1, number + 1, max(end, found + 3) + 1)
+            message = "quote the expression: YAML reads something else in it"
+            return Problem("quote-expression", place, message, _as_it_should_be(line))
+    words = str(getattr(error, "problem", None) or "this is not YAML")
+    if "\t" in (lines[mark.line] if mark.line < len(lines) else ""):
+        words = "a tab cannot indent YAML: use spaces"
+    return Problem("yaml-syntax", place, words)
+
+
+def _said_better(source: Source, error: yaml.YAMLError) -> yaml.YAMLError:
+    """The pure parser's error, whose words are clearer; it is slow, so only for small files."""
+    if _Loader is yaml.SafeLoader or len(source.text) > 100_000:
+        return error
+    try:
+        for _ in yaml.parse(source.text, Loader=yaml.SafeLoader):
+            pass
+    except yaml.YAMLError as better:
+        return better
+    return error
+
+
+def _is_quoted(line: str, at: int) -> bool:
+    before = line[:at]
+    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+
+
+def _as_it_should_be(line: str) -> str:
+    """The line with its expression quoted."""
+    found = re.match(r"(\s*(?:- +)*(?:[\w.-]+|\"[^\"]*\"):\s+|\s*- +)(.*?)\s*$", line)
+    if found is None:
+        return f"write: {_EXPRESSION.sub(lambda e: _quoted(e.group()), line).strip()}"
+    head, value = found.groups()
+    if value.startswith(("[", "{")):
+        return f"write: {(head + _EXPRESSION.sub(lambda e: _quoted(e.group()), value)).strip()}"
+    return f"write: {(head + _quoted(value)).strip()}"
+
+
+def _quoted(text: str) -> str:
+    if '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _place_at(source: Source, index: int) -> Place:
+    before = source.text[:index]
+    line, column = before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
+    return Place(source, line, column, line, column + 1)

@@ -1,0 +1,59 @@
+"""What a plain scalar is: the YAML 1.2 core schema, and the traps of YAML 1.1 refused.
+
+A file that two YAML readers understand differently moves money differently. So what YAML 1.1 reads
+as something else (`no`, `012`, `1:30`, `2026-01-01`) is an error until it is quoted.
+"""
+
+import re
+
+MAX_DIGITS = 18
+
+_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
+_TRUE = re.compile(r"(?:true|True|TRUE)\Z")
+_FALSE = re.compile(r"(?:false|False|FALSE)\Z")
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?\Z")
+
+_TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?:yes|Yes|YES|on|On|ON)\Z"), "true"),
+    (re.compile(r"(?:no|No|NO|off|Off|OFF)\Z"), "false"),
+    (re.compile(r"[-+]?0[0-9_]+\Z"), "an octal number"),
+    (re.compile(r"[-+]?0[bB][01_]+\Z"), "a binary number"),
+    (re.compile(r"[-+]?0[xX][0-9a-fA-F_]+\Z"), "a hexadecimal number"),
+    (re.compile(r"0o[0-7]+\Z"), "an octal number"),
+    (re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?\Z"), "a number"),
+    (re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z"), "a number of base 60"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?\Z"), "a date"),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"), "no number of JSON"),
+    (re.compile(r"=\Z"), "a value tag"),
+    (re.compile(r"<<\Z"), "a merge"),
+)
+
+Value = bool | int | float | str | None
+
+
+class ScalarRejected(ValueError):
+    """A plain scalar that YAML readers disagree about, or that no JSON number can hold."""
+
+
+def plain_value(text: str) -> Value:
+    """The value of a plain (unquoted) scalar; raises ScalarRejected."""
+    if _NULL.match(text):
+        return None
+    if _TRUE.match(text):
+        return True
+    if _FALSE.match(text):
+        return False
+    if _INT.match(text):
+        if len(text.lstrip("+-")) > MAX_DIGITS:
+            raise ScalarRejected(f"a number of more than {MAX_DIGITS} digits is not kept exactly")
+        return int(text)
+    for trap, meaning in _TRAPS:
+        if trap.match(text):
+            raise ScalarRejected(f'other YAML readers take "{text}" for {meaning}')
+    if _FLOAT.match(text):
+        value = float(text)
+        if value in (float("inf"), float("-inf")):
+            raise ScalarRejected(f'the number "{text[:20]}" is too large')
+        return value
+    return text
