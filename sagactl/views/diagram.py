@@ -1,0 +1,43 @@
+"""Pictures as text: the table of moves for the README, and what is left in the sandbox's world."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sagactl.machine.moves import MOVES, StepState
+from sagactl.views.carets import visible
+
+
+class Effect(Protocol):
+    """Something that was done and not undone."""
+
+    @property
+    def step(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
+def moves_mermaid() -> str:
+    """The table of moves as a Mermaid state diagram, drawn from the table itself."""
+    labels: dict[tuple[StepState, StepState], list[str]] = {}
+    for (before, event), after in MOVES.items():
+        labels.setdefault((before, after), []).append(event.__name__)
+    lines = ["stateDiagram-v2", "    [*] --> pending"]
+    for (before, after), names in labels.items():
+        if before is not after:
+            lines.append(f"    {before} --> {after}: {', '.join(names)}")
+    for state in StepState:
+        if all(before is not state for before, after in labels if before is not after):
+            lines.append(f"    {state} --> [*]")
+    return "\n".join(lines)
+
+
+def ledger_lines(left: Sequence[Effect], calls: Sequence[object]) -> list[str]:
+    """What the sandbox's services were asked, and what of it is left in the world."""
+    asked = f"{len(calls)} requests were played"
+    if not left:
+        return [f"sandbox: {asked}; left in the world: nothing"]
+    lines = [f"sandbox: {asked}; left in the world:"]
+    lines.extend(visible(f"  {effect.step}: {effect.service} {effect.path}") for effect in left)
+    return lines

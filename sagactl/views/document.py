@@ -1,0 +1,190 @@
+"""Runs, events and summaries as plain JSON values: the words that other programs rely on."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Protocol
+
+from sagactl.definition.expression import ExpressionFailed
+from sagactl.definition.template import evaluate
+from sagactl.machine import event as e
+from sagactl.machine.command import Phase
+from sagactl.machine.moves import StepState as S
+from sagactl.machine.outstanding import deadline, outstanding
+from sagactl.machine.plan import Plan
+from sagactl.machine.request import rfc3339, scope_of
+from sagactl.machine.run import Run, StepError
+from sagactl.machine.state import ENDED, SagaState, saga_state
+from sagactl.source.node import Json
+
+MASK = "***"
+
+
+class Summary(Protocol):
+    """What `list` knows of a run."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def saga(self) -> str: ...
+    @property
+    def version(self) -> int | str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def updated_at(self) -> float: ...
+    @property
+    def sandbox(self) -> bool: ...
+
+
+def run_document(plan: Plan, run: Run) -> dict[str, Json]:
+    """One run, whole."""
+    state = saga_state(plan, run)
+    due = [c.due_at for c in outstanding(plan, run) if c.due_at is not None]
+    deadline_at = deadline(plan, run)
+    output, output_error = _output(plan, run, state)
+    document: dict[str, Json] = {
+        "id": run.id,
+        "saga": run.saga,
+        "version": run.version,
+        "state": str(state),
+        "input": masked(plan.saga.input_schema, run.input),
+        "output": output,
+        "error": run_error(plan, run),
+        "steps": [_step_document(run, name) for name in plan.steps],
+        "sandbox": run.sandbox,
+        "started_at": rfc3339(run.started_at),
+        "updated_at": rfc3339(run.updated_at),
+        "finished_at": rfc3339(run.updated_at) if state in ENDED else None,
+        "deadline_at": None if deadline_at is None else rfc3339(deadline_at),
+        "next_due_at": rfc3339(min(due)) if due else None,
+    }
+    if output_error is not None:
+        document["output_error"] = output_error
+    return document
+
+
+def run_error(plan: Plan, run: Run) -> dict[str, Json] | None:
+    """Why the run is not completed: the step that is stuck, else the one that turned it back."""
+    states = (S.STUCK, S.FAILED)
+    for wanted in states:
+        for name in plan.steps:
+            step = run.step(name)
+            if step.state is wanted and step.error is not None:
+                return _error(name, step.error)
+    for name in plan.steps:
+        step = run.step(name)
+        if step.assumed:
+            message = f"nobody could find out whether it took place: {step.action.detail}"
+            return _error(name, StepError(Phase.ACTION, step.action.status, message))
+    if run.deadline_passed:
+        return {"step": None, "phase": None, "status": None, "message": "the saga's time was up"}
+    if run.cancelled:
+        message = f"compensation was requested: {run.cancel_reason or 'no reason given'}"
+        return {"step": None, "phase": None, "status": None, "message": message}
+    return None
+
+
+def event_document(event: e.Event) -> dict[str, Json]:
+    """One event; the definition's text is left out, its digest says which it was."""
+    document: dict[str, Json] = {"at": rfc3339(event.at), "type": event_type(event)}
+    for field in fields(event):
+        if field.name not in ("at", "definition"):
+            value = getattr(event, field.name)
+            is_time = field.name.endswith("_at") and value is not None
+            document[field.name] = rfc3339(value) if is_time else value
+    return document
+
+
+def event_type(event: e.Event) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def summary_document(summary: Summary) -> dict[str, Json]:
+    """One line of a list."""
+    return {
+        "id": summary.run_id,
+        "saga": summary.saga,
+        "version": summary.version,
+        "state": summary.state,
+        "sandbox": summary.sandbox,
+        "started_at": rfc3339(summary.started_at),
+        "updated_at": rfc3339(summary.updated_at),
+    }
+
+
+def masked(schema: Json, value: Json) -> Json:
+    """The value with everything that its schema calls `x-sensitive` hidden."""
+    if not isinstance(schema, Mapping):
+        return value
+    if schema.get("x-sensitive") is True:
+        return MASK
+    if isinstance(value, dict):
+        properties = schema.get("properties")
+        known = properties if isinstance(properties, Mapping) else {}
+        return {name: masked(known.get(name), item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [masked(schema.get("items"), item) for item in value]
+    return value
+
+
+def to_yaml(value: Json, indent: int = 0) -> str:
+    """A JSON value as YAML in block style, ending with a line break."""
+    pad = "  " * indent
+    if isinstance(value, dict) and value:
+        return "".join(f"{pad}{_scalar(k)}:{_below(v, indent)}" for k, v in value.items())
+    if isinstance(value, list) and value:
+        lines = []
+        for item in value:
+            text = to_yaml(item, indent + 1)
+            lines.append(f"{pad}- {text[len(pad) + 2 :]}")
+        return "".join(lines)
+    return f"{pad}{_scalar(value)}\n"
+
+
+def _below(value: Json, indent: int) -> str:
+    if isinstance(value, dict | list) and value:
+        return "\n" + to_yaml(value, indent + 1)
+    return f" {_scalar(value)}\n"
+
+
+def _scalar(value: Json) -> str:
+    # A JSON scalar is a YAML scalar; only words that nothing could mistake go without quotes.
+    words = ("yes", "no", "on", "off", "true", "false", "null")
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z_-]*[a-z_-]", value):
+        return value if value.lower() not in words else f'"{value}"'
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _step_document(run: Run, name: str) -> dict[str, Json]:
+    step = run.step(name)
+    return {
+        "name": name,
+        "status": str(step.state),
+        "result": step.result,
+        "error": None if step.error is None else _error(name, step.error),
+        "attempts": step.action.count,
+        "lookup_attempts": step.lookup.count,
+        "compensation_attempts": step.compensation.count,
+    }
+
+
+def _error(step: str, error: StepError) -> dict[str, Json]:
+    return {
+        "step": step,
+        "phase": str(error.phase),
+        "status": error.status,
+        "message": error.message,
+    }
+
+
+def _output(plan: Plan, run: Run, state: SagaState) -> tuple[Json, str | None]:
+    if state is not SagaState.COMPLETED or plan.saga.output is None:
+        return None, None
+    try:
+        return evaluate(plan.saga.output, scope_of(run)), None
+    except ExpressionFailed as failure:
+        return None, str(failure)
