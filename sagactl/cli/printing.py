@@ -5,17 +5,19 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from sagactl.cli.option import Format
-from sagactl.cli.performance import Ending
-from sagactl.cli.state_file import StateFiles
-from sagactl.engine.clock import Clock
-from sagactl.engine.driver import Watch
-from sagactl.machine.plan import Plan
-from sagactl.machine.run import Run
 from sagactl.source.node import Json
 from sagactl.source.problem import Problem
+
+if TYPE_CHECKING:  # lint prints too, and must not wait for the rooms that run a saga
+    from sagactl.cli.performance import Ending
+    from sagactl.cli.state_file import StateFiles
+    from sagactl.engine.clock import Clock
+    from sagactl.engine.driver import Watch
+    from sagactl.machine.plan import Plan
+    from sagactl.machine.run import Run
 
 
 def print_data(value: Json, output: Format) -> None:
@@ -49,7 +51,7 @@ def has_colour(stream: TextIO) -> bool:
 
 
 @contextmanager
-def watching(plan: Plan, clock: Clock, run: Run | None = None) -> Iterator[Watch]:
+def watching(plan: "Plan", clock: "Clock") -> "Iterator[Watch]":
     """A watcher on stderr: a live view on a terminal, else a line per event."""
     from sagactl.views.live import make_watcher
 
@@ -58,7 +60,7 @@ def watching(plan: Plan, clock: Clock, run: Run | None = None) -> Iterator[Watch
 
 
 def print_endings(
-    endings: Sequence[tuple[Plan, Ending]], files: StateFiles, output: Format
+    endings: "Sequence[tuple[Plan, Ending]]", files: "StateFiles", output: Format
 ) -> None:
     """Where runs stand: one document for one run, a list for several."""
     if output is Format.TABLE:
@@ -73,13 +75,13 @@ def print_endings(
     print_data(documents[0] if len(documents) == 1 else documents, output)
 
 
-def _print_summary(plan: Plan, run: Run) -> None:
+def _print_summary(plan: "Plan", run: "Run") -> None:
     from sagactl.views.summary import run_summary
 
     print_lines(run_summary(plan, run))
 
 
-def _print_ledger(files: StateFiles, run: Run) -> None:
+def _print_ledger(files: "StateFiles", run: "Run") -> None:
     from sagactl.rehearsal.ledger import Ledger
     from sagactl.views.diagram import ledger_lines
 

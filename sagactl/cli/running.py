@@ -184,7 +184,7 @@ def _go_on(
     now = stage.clock.now()
     resumed = RunResumed(at=now, operator=_operator(), deadline_at=deadline_at)
     opening = [resumed, *reopenings(kept.run, now), *wanted]
-    with watching(kept.plan, stage.clock, kept.run) as watch:
+    with watching(kept.plan, stage.clock) as watch:
         return perform(kept.plan, kept.run, opening, stage, watch)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sagactl.definition.loader import rebuild
 from sagactl.journal.store import RunNotFound, Store
-from sagactl.journal.tinydb_store import TinyDBStore
 from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan, make_plan
 from sagactl.machine.run import Run, replay
@@ -42,6 +41,8 @@ class StateFiles:
 
     @contextmanager
     def open(self, *, sandbox: bool, create: bool = False) -> Iterator[Store]:
+        from sagactl.journal.tinydb_store import TinyDBStore
+
         store = TinyDBStore(self.path(sandbox=sandbox), create=create)
         try:
             yield store

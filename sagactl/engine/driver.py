@@ -166,7 +166,7 @@ class Driver:
             return
         run = self._now_standing
         events = [event for event, _ in self._round]
-        self._journal.append(run.id, events, saga_state(self._plan, run))
+        self._journal.append(run.id, events, saga_state(self._plan, run).value)
         seen, self._round = self._round, []
         for event, after in seen:
             self._watch(event, after)

@@ -13,9 +13,7 @@ class Effect(Protocol):
     @property
     def step(self) -> str: ...
     @property
-    def service(self) -> str: ...
-    @property
-    def path(self) -> str: ...
+    def service(self) -> str | None: ...
 
 
 def moves_mermaid() -> str:
@@ -39,5 +37,6 @@ def ledger_lines(left: Sequence[Effect], calls: Sequence[object]) -> list[str]:
     if not left:
         return [f"sandbox: {asked}; left in the world: nothing"]
     lines = [f"sandbox: {asked}; left in the world:"]
-    lines.extend(visible(f"  {effect.step}: {effect.service} {effect.path}") for effect in left)
+    for effect in left:
+        lines.append(visible(f"  what {effect.step} did at {effect.service or 'its host'}"))
     return lines
