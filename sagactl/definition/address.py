@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlencode, urlsplit
 
-from sagactl.definition.evaluation import as_text, kind
-from sagactl.definition.expression import ExpressionFailed
+from sagactl.definition.expression import ExpressionFailed, tree_references
 from sagactl.definition.template import (
     Hole,
     Template,
@@ -20,6 +19,7 @@ from sagactl.definition.template import (
     hole_value,
     parse_template,
 )
+from sagactl.definition.value import as_text, kind
 from sagactl.source.node import Json, Scalar
 from sagactl.source.problem import Problem, nearest
 from sagactl.source.spot import place_within
@@ -132,8 +132,6 @@ def _hole_text(hole: Hole, done: str, scope: Mapping[str, Json], *, in_query: bo
 
 
 def _roots(hole: Hole) -> list[tuple[str | int, ...]]:
-    from sagactl.definition.expression import tree_references
-
     return [path for path, _, _, _ in tree_references(hole.tree)]
 
 

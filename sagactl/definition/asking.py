@@ -1,10 +1,14 @@
-"""One request built from what it says, what its service says, and what the defaults say."""
+"""One request built from what it says, what its service says, and what the defaults say.
+
+The first to speak is heard: the request, its service, `defaults`, the language. Only two keys are
+put together from all of them: `retry` field by field, `headers` name by name.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sagactl.definition.address import is_whole, parse_request_line
-from sagactl.definition.duration import parse_duration, parse_size
+from sagactl.definition.duration import parse_pause, parse_size
 from sagactl.definition.model import (
     ACTION_RETRY,
     COMPENSATION_RETRY,
@@ -17,8 +21,9 @@ from sagactl.definition.model import (
     StatusSet,
     Success,
 )
+from sagactl.definition.status import is_status, listed, parse_statuses, shared_status
 from sagactl.definition.template import Template, constant, parse_template
-from sagactl.source.node import List, Map, Node, Scalar, plain
+from sagactl.source.node import Entry, Map, Node, Scalar, plain
 from sagactl.source.problem import Problem, Related
 
 TIMEOUT_S = 10.0
@@ -26,6 +31,13 @@ MAX_REPLY_BYTES = 1024 * 1024
 # The day that most services keep keys for, less an hour for clocks that disagree.
 KEY_TTL_S = 23 * 3600.0
 BODIES = ("json", "form", "body")
+READS = ("GET", "HEAD", "OPTIONS")
+# Every request carries these (one value each, ours), or the connection depends on them.
+OURS = (
+    "x-correlation-id", "traceparent", "saga-step", "saga-attempt", "saga-action-key",
+    "connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding",
+    "upgrade", "accept-encoding", "expect",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,10 @@ class Silence:
             if said is not None:
                 yield said
 
+    def own_value(self, key: str) -> Node | None:
+        """What the request itself says under `key`."""
+        return self.own.get(key) if self.own is not None else None
+
     def _defaults(self) -> Iterator[Map | None]:
         if self.defaults is None:
             return
@@ -68,29 +84,31 @@ class Asking:
         self._problems = problems
         self._silence = silence
 
-    def request(self, node: Node, service: Service | None, result: Template | None) -> Request:
-        line = node.get("request") if isinstance(node, Map) else node
-        assert isinstance(line, Scalar)  # the schema saw to it
+    def request(
+        self, line: Scalar, service: Service | None, result: Template | None = None
+    ) -> Request:
+        """The request of a request line; `result` is what is kept where it does not say itself."""
         method, url, problems = parse_request_line(line)
         self._problems.extend(problems)
-        if url is not None and service is None and not is_whole(url) and not problems:
-            message = f'"{line.value}" has a path but no service: name one, or write the whole URL'
-            self._problems.append(Problem("no-service", line.place, message))
-        own = self._silence.own
-        self._check_bodies(own)
+        is_path = url is not None and not is_whole(url)
+        if is_path and service is None:
+            message = f'"{line.value}" has a path but no service'
+            hint = "name a service, or write the whole URL"
+            self._problems.append(Problem("no-service", line.place, message, hint))
+        self._check_bodies()
         return Request(
             place=line.place,
             method=method or "GET",
             url=url or constant("/", line.place),
-            service=None if url is not None and is_whole(url) else service,
+            service=service,
             headers=self._headers(),
             query=self._own("query"),
             json=self._own("json"),
             form=self._own("form"),
             body=self._own("body"),
-            timeout_s=self._seconds("timeout", TIMEOUT_S),
+            timeout_s=self._timeout(),
             retry=self._retry(),
-            idempotency=self._idempotency(),
+            idempotency=self._idempotency(method),
             outcomes=self._outcomes(),
             success=self._success(),
             fail_when=self._condition("fail_when"),
@@ -99,7 +117,7 @@ class Asking:
         )
 
     def _own(self, key: str) -> Template | None:
-        node = self._silence.own.get(key) if self._silence.own is not None else None
+        node = self._silence.own_value(key)
         return None if node is None else self._template(node)
 
     def _template(self, node: Node, *, bare: bool = False) -> Template:
@@ -111,7 +129,8 @@ class Asking:
         node = self._silence.find(key)
         return None if node is None else self._template(node, bare=True)
 
-    def _check_bodies(self, own: Map | None) -> None:
+    def _check_bodies(self) -> None:
+        own = self._silence.own
         written = [own.key(key) for key in BODIES] if own is not None else []
         keys = [key for key in written if key is not None]
         for key in keys[1:]:
@@ -122,82 +141,103 @@ class Asking:
     def _headers(self) -> tuple[tuple[str, Template], ...]:
         found: dict[str, tuple[str, Template]] = {}
         for said in reversed(list(self._silence.all("headers"))):
-            for entry in said.entries if isinstance(said, Map) else ():
+            here: dict[str, Entry] = {}
+            for entry in said if isinstance(said, Map) else ():
+                self._check_header(entry, here)
                 found[entry.name.lower()] = (entry.name, self._template(entry.value))
         return tuple(found.values())
 
-    def _seconds(self, key: str, default: float) -> float:
-        node = self._silence.find(key)
-        if node is None:
-            return default
-        seconds = parse_duration(str(plain(node)))
+    def _check_header(self, entry: Entry, here: dict[str, Entry]) -> None:
+        name = entry.name.lower()
+        first = here.setdefault(name, entry)
+        if first is not entry:
+            message = f'the header "{entry.name}" stands twice: upper and lower case are the same'
+            related = (Related(first.key.place, "here first"),)
+            problem = Problem("duplicate-key", entry.key.place, message, related=related)
+            self._problems.append(problem)
+        if name in OURS or name == "idempotency-key":
+            message = f'sagactl makes the header "{entry.name}" itself'
+            hint = "idempotency: {header: …} names the key's header" if name not in OURS else None
+            self._problems.append(Problem("reserved-header", entry.key.place, message, hint))
+
+    def _timeout(self) -> float:
+        node = self._silence.find("timeout")
+        return TIMEOUT_S if node is None else self._seconds("timeout", node, TIMEOUT_S)
+
+    def _seconds(self, key: str, node: Node, default: float) -> float:
+        seconds = parse_pause(str(plain(node)))
         if seconds is None:
-            message = f'"{plain(node)}" is no time anybody waits'
+            message = f'"{key}" is longer than a century'
             self._problems.append(Problem("wrong-value", node.place, message))
-        return seconds or default
+            return default
+        return seconds
 
     def _retry(self) -> Retry:
-        retry = COMPENSATION_RETRY if self._silence.compensates else ACTION_RETRY
-        said: dict[str, object] = {}
+        usual = COMPENSATION_RETRY if self._silence.compensates else ACTION_RETRY
+        said: dict[str, Node] = {}
         for node in reversed(list(self._silence.all("retry"))):
-            said.update(plain(node))
-        first_s = parse_duration(str(said.get("initial_interval", "")))
-        longest_s = parse_duration(str(said.get("max_interval", "")))
+            said.update((e.name, e.value) for e in (node if isinstance(node, Map) else ()))
+        attempts, first = said.get("max_attempts"), said.get("initial_interval")
+        multiplier, longest = said.get("multiplier"), said.get("max_interval")
         return Retry(
-            max_attempts=int(str(said.get("max_attempts", retry.max_attempts))),
-            initial_interval_s=first_s or retry.initial_interval_s,
-            multiplier=float(str(said.get("multiplier", retry.multiplier))),
-            max_interval_s=longest_s or retry.max_interval_s,
+            usual.max_attempts if attempts is None else int(plain(attempts)),
+            usual.initial_interval_s
+            if first is None
+            else self._seconds("initial_interval", first, usual.initial_interval_s),
+            usual.multiplier if multiplier is None else float(plain(multiplier)),
+            usual.max_interval_s
+            if longest is None
+            else self._seconds("max_interval", longest, usual.max_interval_s),
         )
 
-    def _idempotency(self) -> Idempotency | None:
-        node = self._silence.find("idempotency")
+    def _idempotency(self, method: str | None) -> Idempotency | None:
+        own = self._silence.own_value("idempotency")
+        node = self._silence.find("idempotency") if own is None else own
         if node is None:
             return None
         if isinstance(node, Map):
-            said = plain(node)
-            ttl_s = parse_duration(str(said.get("ttl", ""))) or KEY_TTL_S
-            return Idempotency(True, said.get("header", "Idempotency-Key"), ttl_s)
-        keyed = plain(node) == "key"
-        return Idempotency(keyed, ttl_s=KEY_TTL_S if keyed else None)
+            header, ttl = node.get("header"), node.get("ttl")
+            return Idempotency(
+                keyed=True,
+                header="Idempotency-Key" if header is None else str(plain(header)),
+                ttl_s=KEY_TTL_S if ttl is None else self._seconds("ttl", ttl, KEY_TTL_S),
+            )
+        if plain(node) == "key":
+            return Idempotency(keyed=True, ttl_s=KEY_TTL_S)
+        # A service without keys says nothing about reads, which have no effect to repeat
+        # (RFC 9110, 9.2.1).
+        return None if own is None and method in READS else Idempotency(keyed=False)
 
     def _outcomes(self) -> Mapping[OutcomeKind, StatusSet]:
+        node = self._silence.find("outcomes")
         found: dict[OutcomeKind, StatusSet] = {}
-        for node in reversed(list(self._silence.all("outcomes"))):
-            for entry in node.entries if isinstance(node, Map) else ():
-                statuses = plain(entry.value)
-                found[OutcomeKind(entry.name)] = StatusSet(tuple(map(_range, statuses)))
+        for entry in node if isinstance(node, Map) else ():
+            statuses = parse_statuses(listed(entry.value))
+            for other, known in found.items():
+                if (status := shared_status(statuses, known)) is not None:
+                    message = f'the status {status} is "{other}" already, and "{entry.name}" here'
+                    problem = Problem("contradicting-outcomes", entry.value.place, message)
+                    self._problems.append(problem)
+            found[OutcomeKind(entry.name)] = statuses
         return found
 
     def _success(self) -> Success:
         node = self._silence.find("success")
         if node is None:
             return Success()
-        ranges: list[tuple[int, int]] = []
-        conditions: list[Template] = []
-        for item in node.items if isinstance(node, List) else (node,):
-            text = str(plain(item))
-            if "${{" in text:
-                conditions.append(self._template(item))
-            elif text == "2xx":
-                ranges.extend(SUCCESS_STATUSES.ranges)
-            elif text[1:] == "xx" or (text.isdigit() and 100 <= int(text) <= 599):
-                ranges.append(_range(text))
-            else:
-                message = (
-                    f'"{text}" is neither a status such as 404 or 2xx nor a ${{{{ condition }}}}'
-                )
-                self._problems.append(Problem("wrong-value", item.place, message))
-        statuses = StatusSet(tuple(ranges)) if ranges else SUCCESS_STATUSES
-        return Success(statuses, tuple(conditions))
+        items = listed(node)
+        statuses = [item for item in items if is_status(plain(item))]
+        conditions = [item for item in items if not is_status(plain(item))]
+        return Success(
+            parse_statuses(statuses) if statuses else SUCCESS_STATUSES,
+            tuple(self._template(item) for item in conditions),
+        )
 
     def _size(self) -> int:
         node = self._silence.find("max_reply")
-        return MAX_REPLY_BYTES if node is None else parse_size(plain(node)) or MAX_REPLY_BYTES
-
-
-def _range(status: object) -> tuple[int, int]:
-    text = str(status)
-    if text.endswith("xx"):
-        return int(text[0]) * 100, int(text[0]) * 100 + 99
-    return int(text), int(text)
+        if node is None:
+            return MAX_REPLY_BYTES
+        size = parse_size(plain(node))
+        if size is None:
+            self._problems.append(Problem("wrong-value", node.place, '"max_reply" is at most 1GiB'))
+        return size or MAX_REPLY_BYTES

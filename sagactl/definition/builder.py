@@ -7,8 +7,9 @@ parse. All mistakes are told at once; a saga comes out only where there are none
 
 from collections.abc import Iterator, Mapping
 
+from sagactl.definition.address import WHOLE
 from sagactl.definition.asking import Asking, Silence
-from sagactl.definition.duration import parse_duration
+from sagactl.definition.duration import parse_pause
 from sagactl.definition.graph import find_cycle
 from sagactl.definition.model import (
     Lookup,
@@ -29,7 +30,8 @@ def build(source: Source, node: Map) -> tuple[Saga | None, list[Problem]]:
     building = _Building(source, node)
     saga = building.saga()
     failed = any(problem.severity is Severity.ERROR for problem in building.problems)
-    return (None if failed else saga), building.problems
+    # What a service says wrongly is met again in each of its requests, and told once.
+    return (None if failed else saga), list(dict.fromkeys(building.problems))
 
 
 class _Building:
@@ -67,6 +69,11 @@ class _Building:
     def _service(self, name: Scalar, node: Map) -> Service:
         url = self._template(node.get("url"))
         assert url is not None  # the schema saw to it
+        openapi = node.key("openapi")
+        if openapi is not None:
+            message = '"openapi" is noted, but this version does not hold calls against it'
+            problem = Problem("not-yet", openapi.place, message, severity=Severity.WARNING)
+            self.problems.append(problem)
         return Service(str(name.value), name.place, url)
 
     def _steps(self) -> tuple[Step, ...]:
@@ -90,24 +97,19 @@ class _Building:
         name = node.get("name")
         assert isinstance(name, Scalar)  # the schema saw to it
         action = self._request(node, "action")
-        lookup_node = node.get("lookup")
-        settle = node.get("settle") or (
-            lookup_node.get("settle") if isinstance(lookup_node, Map) else None
-        )
         undo = node.get("compensation")
         undo_none = isinstance(undo, Scalar) and undo.value == "none"
         needs = node.get("needs")
         on_unknown = _plain(node.get("on_unknown"), None)
+        has_undo = undo is not None and not undo_none
         return Step(
             name=str(name.value),
             place=name.place,
             action=action,
             needs=tuple(plain(needs)) if needs is not None else ((above,) if above else ()),
-            settle_s=self._seconds(settle) or action.timeout_s,
-            lookup=self._lookup(node, action) if lookup_node is not None else None,
-            compensation=self._request(node, "compensation")
-            if undo is not None and not undo_none
-            else None,
+            settle_s=self._settle(node, action),
+            lookup=None if node.get("lookup") is None else self._lookup(node, action),
+            compensation=self._request(node, "compensation") if has_undo else None,
             compensation_none=undo_none,
             when=self._template(node.get("when"), bare=True),
             pivot=bool(_plain(node.get("pivot"), False)),
@@ -117,36 +119,60 @@ class _Building:
             example=self._template(node.get("example")),
         )
 
+    def _settle(self, node: Map, action: Request) -> float:
+        """How long a late request may be under way: no longer than the action waits for it."""
+        lookup = node.get("lookup")
+        beside, within = node.get("settle"), None
+        if isinstance(lookup, Map):
+            within = lookup.get("settle")
+        if beside is not None and within is not None:
+            related = (Related(beside.place, "and here"),)
+            message = '"settle" stands in the step and in its lookup: once is enough'
+            self.problems.append(Problem("settle-twice", within.place, message, related=related))
+        seconds = self._seconds(beside if within is None else within)
+        return action.timeout_s if seconds is None else seconds
+
     def _lookup(self, step: Map, action: Request) -> Lookup:
         node = step.get("lookup")
+        # The step has one result, wherever it was learned.
         request = self._request(step, "lookup", result=action.result)
         if request.method not in ("GET", "HEAD"):
-            message = f"a lookup only reads: it is a GET, not a {request.method}"
+            message = f"a lookup only reads: it is a GET or a HEAD, not a {request.method}"
             self._tell("lookup-not-a-read", request.place, message)
         found = node.get("found") if isinstance(node, Map) else None
         return Lookup(request, self._template(found, bare=True))
 
     def _request(self, step: Map, key: str, result: Template | None = None) -> Request:
         node = step.get(key)
-        assert node is not None  # only asked for where it is written
         own = node if isinstance(node, Map) else None
-        service = self._service_of(step, own)
+        line = own.get("request") if own is not None else node
+        assert isinstance(line, Scalar)  # the schema saw to it
+        service = self._service_of(step, own, line)
         silence = Silence(
             own=own,
             service=self._silences.get(service.name) if service is not None else None,
             defaults=self._defaults if isinstance(self._defaults, Map) else None,
             compensates=key == "compensation",
         )
-        asking = Asking(self.problems, silence)
-        return asking.request(node, service, result)
+        return Asking(self.problems, silence).request(line, service, result)
 
-    def _service_of(self, step: Map, own: Map | None) -> Service | None:
-        named = (own.get("service") if own is not None else None) or step.get("service")
+    def _service_of(self, step: Map, own: Map | None, line: Scalar) -> Service | None:
+        named = own.get("service") if own is not None else None
+        _, _, address = str(line.value).partition(" ")
+        if WHOLE.match(address.strip()) or address.strip().startswith("${{"):
+            if named is not None:
+                message = "a whole URL is not at the service: leave out one of them"
+                self._tell("service-and-url", named.place, message)
+            # The service of the step must not speak here: its headers hold its secrets.
+            return None
+        named = named or step.get("service")
         if not isinstance(named, Scalar):
             return None
         name = str(named.value)
         if name not in self._services:
-            self._tell_unknown("unknown-service", named.place, "service", name, self._services)
+            message = f'no service is called "{name}"{_meant(name, self._services)}'
+            self._tell("unknown-service", named.place, message)
+        # The name is unknown, and that is told; all else about the request still can be.
         return self._services.get(name) or Service(name, named.place, parse_template(named)[0])
 
     def _check_names(self, steps: list[Step]) -> None:
@@ -155,27 +181,33 @@ class _Building:
             if step.name in first:
                 related = (Related(first[step.name], f'"{step.name}" is here first'),)
                 message = f'two steps are called "{step.name}"'
-                self.problems.append(
-                    Problem("duplicate-step", step.place, message, related=related)
-                )
+                problem = Problem("duplicate-step", step.place, message, related=related)
+                self.problems.append(problem)
             first.setdefault(step.name, step.place)
 
     def _check_needs(self, nodes: list[Map], steps: list[Step]) -> None:
         names = {step.name: step.place for step in steps}
+        written: dict[tuple[str, str], Place] = {}
         for node, step in zip(nodes, steps, strict=True):
             needs = node.get("needs")
             for need in needs.items if isinstance(needs, List) else ():
                 name = str(plain(need))
-                if name not in names:
+                written[step.name, name] = need.place
+                if name == step.name:
+                    self._tell("needs-itself", need.place, f'step "{name}" needs itself')
+                elif name not in names:
                     message = f'step "{step.name}" needs "{name}", which no step is called'
-                    close = nearest(name, list(names))
-                    message += f'; did you mean "{close}"?' if close else ""
-                    self._tell("unknown-step", need.place, message)
-        known = {s.name: tuple(n for n in s.needs if n in names) for s in steps}
+                    self._tell("unknown-step", need.place, message + _meant(name, names))
+        known = {s.name: tuple(n for n in s.needs if n != s.name) for s in steps}
         cycle = find_cycle(known)
-        if cycle is not None:
-            circle = " → ".join([*cycle, cycle[0]])
-            self._tell("needs-cycle", names[cycle[0]], f"these steps need one another: {circle}")
+        if cycle is None or len(names) < len(steps):
+            return
+        edges = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+        places = [(edge, written.get(edge, names[edge[0]])) for edge in edges]
+        related = tuple(Related(p, f'"{a}" needs "{b}"') for (a, b), p in places[1:])
+        message = f"these steps need one another: {' → '.join([*cycle, cycle[0]])}"
+        problem = Problem("needs-cycle", places[0][1], message, related=related)
+        self.problems.append(problem)
 
     def _template(self, node: Node | None, *, bare: bool = False) -> Template | None:
         if node is None:
@@ -187,20 +219,18 @@ class _Building:
     def _seconds(self, node: Node | None) -> float | None:
         if node is None:
             return None
-        seconds = parse_duration(str(plain(node)))
+        seconds = parse_pause(str(plain(node)))
         if seconds is None:
-            self._tell("wrong-value", node.place, f'"{plain(node)}" is no time anybody waits')
+            self._tell("wrong-value", node.place, f'"{plain(node)}" is longer than a century')
         return seconds
 
     def _tell(self, code: str, place: Place, message: str) -> None:
         self.problems.append(Problem(code, place, message))
 
-    def _tell_unknown(
-        self, code: str, place: Place, what: str, name: str, known: Mapping[str, object]
-    ) -> None:
-        close = nearest(name, list(known))
-        meant = f'; did you mean "{close}"?' if close else ""
-        self._tell(code, place, f'no {what} is called "{name}"{meant}')
+
+def _meant(name: str, known: Mapping[str, object]) -> str:
+    close = nearest(name, list(known))
+    return f'; did you mean "{close}"?' if close else ""
 
 
 def _entries(node: Node | None) -> Iterator[tuple[Scalar, Node]]:

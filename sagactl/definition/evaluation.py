@@ -4,15 +4,9 @@ A missing name is an error and never null or empty. Work is bounded: every node 
 text grows beyond a mebibyte. Data is only ever data: nothing evaluated is parsed as an expression.
 """
 
-import hashlib
-import json
-from base64 import b64encode
-from collections.abc import Callable
 from collections.abc import Mapping as Names
-from urllib.parse import quote
 
 from sagactl.definition.expression import (
-    MAX_INT,
     Apply,
     Binary,
     Choice,
@@ -26,21 +20,14 @@ from sagactl.definition.expression import (
     Tree,
     Unary,
 )
-from sagactl.source.json_text import JsonRejected, parse_json
+from sagactl.definition.function import FUNCTIONS
+from sagactl.definition.parser import MAX_INT
+from sagactl.definition.value import Failure, is_number, kind, said, same
 from sagactl.source.node import Json
 from sagactl.source.problem import nearest
 
 FUEL = 100_000
 MAX_TEXT = 1024 * 1024
-
-
-class Failure(Exception):
-    """An evaluation that failed at a node; the template knows the node's place."""
-
-    def __init__(self, message: str, tree: Tree) -> None:
-        super().__init__(message)
-        self.message = message
-        self.tree = tree
 
 
 def evaluate_tree(tree: Tree, names: Names[str, Json]) -> Json:
@@ -257,7 +244,7 @@ class _Evaluation:
         values = [self.value(operand) for operand in operands]
         if tree.name in ("contains", "startsWith", "endsWith"):
             return self._text_method(tree, values)
-        return self._bounded(FUNCTION_TABLE[tree.name](tree, values[0]), tree)
+        return self._bounded(FUNCTIONS[tree.name](tree, values[0]), tree)
 
     def _has(self, path: Tree) -> bool:
         """Whether the last part of the path is there; all before it must be."""
@@ -282,144 +269,6 @@ class _Evaluation:
         return text.endswith(part)
 
 
-def same(left: Json, right: Json) -> bool:
-    """Equality of JSON values: numbers by value, but true is not 1."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    return bool(left == right)
-
-
-def is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def kind(value: Json) -> str:
-    """What a value is, in words."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return "a whole number"
-        case float():
-            return "a fraction"
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-    return "a map"
-
-
-def said(tree: Tree) -> str:
-    """The path of a tree, as it would be written."""
-    match tree:
-        case Name():
-            return tree.name
-        case Member():
-            return f"{said(tree.target)}.{tree.name}"
-        case Index(index=Literal(value=value)):
-            return f"{said(tree.target)}[{value!r}]"
-        case Index():
-            return f"{said(tree.target)}[…]"
-    return "it"
-
-
-def as_text(value: Json) -> str | None:
-    """A value within a text; None for null, which has no text."""
-    match value:
-        case None:
-            return None
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _truncated(left: int, right: int) -> int:
     quotient = abs(left) // abs(right)
     return quotient if (left < 0) == (right < 0) else -quotient
-
-
-def _size(tree: Tree, value: Json) -> Json:
-    if not isinstance(value, str | list | dict):
-        raise Failure(f'"size" takes a text, a list or a map, not {kind(value)}', tree)
-    return len(value)
-
-
-def _string(tree: Tree, value: Json) -> Json:
-    if value is None or isinstance(value, list | dict):
-        raise Failure(f'"string" takes a number, a text or a bool, not {kind(value)}', tree)
-    return as_text(value)
-
-
-def _int(tree: Tree, value: Json) -> Json:
-    try:
-        if is_number(value) or isinstance(value, str):
-            return int(value)
-    except (ValueError, OverflowError):
-        pass
-    raise Failure(f"{kind(value)} that is no whole number", tree)
-
-
-def _double(tree: Tree, value: Json) -> Json:
-    try:
-        if is_number(value) or isinstance(value, str):
-            return float(value)
-    except (ValueError, OverflowError):
-        pass
-    raise Failure(f"{kind(value)} that is no number", tree)
-
-
-def _json(tree: Tree, value: Json) -> Json:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
-def _from_json(tree: Tree, value: Json) -> Json:
-    try:
-        return parse_json(_text(tree, value))
-    except JsonRejected as error:
-        raise Failure(f"not JSON: {error}", tree) from None
-
-
-def _base64(tree: Tree, value: Json) -> Json:
-    return b64encode(_encoded(tree, value)).decode()
-
-
-def _urlencode(tree: Tree, value: Json) -> Json:
-    return quote(_encoded(tree, value), safe="")
-
-
-def _hash(tree: Tree, value: Json) -> Json:
-    return hashlib.sha256(_encoded(tree, value)).hexdigest()
-
-
-def _text(tree: Tree, value: Json) -> str:
-    if not isinstance(value, str):
-        raise Failure(f"a text is wanted here, not {kind(value)}", tree)
-    return value
-
-
-def _encoded(tree: Tree, value: Json) -> bytes:
-    try:
-        return _text(tree, value).encode()
-    except UnicodeEncodeError:
-        raise Failure("half of a surrogate pair cannot be encoded", tree) from None
-
-
-FUNCTION_TABLE: dict[str, Callable[[Tree, Json], Json]] = {
-    "size": _size,
-    "string": _string,
-    "int": _int,
-    "double": _double,
-    "json": _json,
-    "fromJson": _from_json,
-    "base64": _base64,
-    "urlencode": _urlencode,
-    "hash": _hash,
-}

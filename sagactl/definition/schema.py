@@ -1,33 +1,30 @@
-"""The shape of a definition and of its input, told in our words.
+"""The shape of a definition and of its input: what JSON Schema says, in our words.
 
 `schema/saga.schema.json` is the one source of truth for shape; this is the only door to the library
-that checks it. Nothing is ever fetched: a `$ref` leads inside the schema or nowhere.
+that checks it. Nothing is ever fetched: a `$ref` leads inside the schema or nowhere. Whatever an
+input holds, the check ends: patterns take a bounded time, and references are counted.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sagactl.source.node import Json, Map, Node, Scalar, descend, plain
-from sagactl.source.problem import Problem, nearest
+from sagactl.definition.input_schema import are_different, is_multiple, unsafe
+from sagactl.definition.input_words import input_message, unknown_type, unsendable
+from sagactl.definition.pattern import PatternTooCostly, matches
+from sagactl.definition.pattern_text import PatternRejected
+from sagactl.definition.shape import Fault, Mistake, faults
+from sagactl.source.node import Json, List, Map, Node, descend, plain
+from sagactl.source.problem import Problem, Severity
 
 NAME = "saga.schema.json"
-
-WORDS = {
-    "object": "a map",
-    "array": "a list",
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "null": "null",
-}
-# Keywords by which a schema could cost more time than any input is worth.
-COSTLY_PATTERN = re.compile(r"[+*}]\)?[+*{]|\([^)]*[+*|][^)]*\)[+*{]")
+# References followed for each value of an input: far more than a schema in its senses needs.
+STEPS_PER_VALUE = 50
+STEPS_AT_LEAST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,199 +46,210 @@ def schema_text() -> str:
 
 def check_shape(node: Node) -> list[Problem]:
     """Everything in a definition that the schema does not allow, each at its place."""
-    errors = list(_validator(json.loads(schema_text())).iter_errors(plain(node)))
-    return [problem for error in errors for problem in _problems(node, error)]
+    return [fault.problem for fault in shape_faults(node)]
 
 
-def check_input(schema: Json, value: Json) -> list[InputProblem]:
-    """What an input has that its schema does not allow."""
-    from jsonschema.exceptions import best_match
-
-    found = []
-    for error in _validator(schema).iter_errors(value):
-        inner = best_match([error]) or error
-        found.append(InputProblem(tuple(inner.absolute_path), _input_message(inner)))
+def shape_faults(node: Node) -> list[Fault]:
+    """The same, each with the path to what is wrong; `input` apart, which has its own check."""
+    validator = _definition_validator()
+    found = [
+        fault
+        for error in validator.iter_errors(plain(node))
+        for fault in faults(node, _mistake(error), validator.schema)
+    ]
+    schema = node.get("input") if isinstance(node, Map) else None
+    if isinstance(schema, Map):
+        problems = check_input_schema(plain(schema), schema)
+        found.extend(Fault(("input",), problem, is_apart=True) for problem in problems)
     return found
 
 
-def check_input_schema(node: Node) -> list[Problem]:
-    """What keeps `input` from being a JSON Schema that can be checked safely."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    problems = list(_unsafe(node))
+def check_input(schema: Json, value: Json) -> list[InputProblem]:
+    """What an input has that its schema does not allow; values themselves are never told."""
+    strange = unsendable(value)
+    if strange is not None:
+        return [InputProblem(*strange)]
+    found: dict[InputProblem, None] = {}
     try:
-        Draft202012Validator.check_schema(plain(node))
-    except SchemaError as error:
-        place = descend(node, tuple(error.absolute_path)).place
-        key = error.absolute_path[-1] if error.absolute_path else "input"
-        message = f'"{key}" is not JSON Schema: {_own_words(error)}'
-        problems.append(Problem("input-schema", place, message))
+        for error in _input_validator(schema, value).iter_errors(value):
+            inner = _deepest(error)
+            found[InputProblem(tuple(inner.absolute_path), input_message(_mistake(inner)))] = None
+    except (_TooManySteps, RecursionError):
+        found[InputProblem((), "would take too long to hold against its schema")] = None
+    return list(found)
+
+
+def check_input_schema(schema: Json, node: Map) -> list[Problem]:
+    """What keeps `schema`, written at `node`, from being a JSON Schema that is safe to check."""
+    from jsonschema import Draft202012Validator
+
+    problems = []
+    for error in Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema):
+        inner = _deepest(error)
+        path = tuple(inner.absolute_path)
+        thing = f'"{path[-1]}"' if path else '"input"'
+        said = unknown_type(inner.instance) if path[-1:] == ("type",) else None
+        said = said or input_message(_mistake(inner))
+        message = f"{thing} is not JSON Schema: it {said}"
+        problems.append(Problem("input-schema", descend(node, path).place, message))
+    problems.extend(unsafe(node))
+    if not any(problem.severity is Severity.ERROR for problem in problems):
+        problems.extend(_examples(schema, node))
     return problems
 
 
-def _validator(schema: Json) -> Any:
+def _examples(schema: Json, node: Map) -> Iterator[Problem]:
+    """Examples that their own schema refuses: the sandbox would refuse them too."""
+    examples = node.get("examples")
+    filled = {
+        name: declared["default"]
+        for name, declared in schema.get("properties", {}).items()
+        if isinstance(declared, dict) and "default" in declared
+    }
+    for item in examples.items if isinstance(examples, List) else ():
+        value = plain(item)
+        given = {**filled, **value} if isinstance(value, dict) else value
+        for wrong in check_input(schema, given):
+            said = f'"{wrong.path[-1]}" {wrong.message}' if wrong.path else wrong.message
+            message = f"this example does not fit the schema: {said}"
+            place = descend(item, wrong.path).place
+            yield Problem("example-misfit", place, message, severity=Severity.WARNING)
+
+
+def _mistake(error: Any) -> Mistake:
+    return Mistake(
+        path=tuple(error.absolute_path),
+        schema_path=tuple(error.absolute_schema_path),
+        keyword=str(error.validator),
+        wanted=error.validator_value,
+        schema=error.schema if isinstance(error.schema, dict) else {},
+        value=error.instance,
+    )
+
+
+def _deepest(error: Any) -> Any:
+    """The mistake that says most: where no form of several fits, that of the one closest to it."""
+    from jsonschema.exceptions import best_match
+
+    return best_match([error])
+
+
+@cache
+def _definition_validator() -> Any:
     from jsonschema import Draft202012Validator
     from referencing import Registry
 
-    # Without an explicit registry the library fetches remote references over the network.
-    return Draft202012Validator(schema, registry=Registry())
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
+        # `version: 1.10` is the fraction 1.1 to YAML: no fraction is a whole number here.
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )  # fmt: skip
+    kind = _extended({"pattern": _keyword(_fits_our_pattern)}, type_checker=types)
+    return kind(json.loads(schema_text()), registry=Registry())
 
 
-def _unsafe(node: Node) -> Iterator[Problem]:
-    if isinstance(node, Map):
-        for entry in node.entries:
-            value = entry.value
-            text = value.value if isinstance(value, Scalar) else None
-            if entry.name == "$ref" and isinstance(text, str) and not text.startswith("#"):
-                message = f'"$ref" leads within the schema ("#/…"), never outside: "{text}"'
-                yield Problem("remote-ref", value.place, message)
-            elif entry.name in ("$ref", "$dynamicRef") and text == "#":
-                yield Problem("recursive-ref", value.place, 'a "$ref" to "#" never ends')
-            elif entry.name == "pattern" and isinstance(text, str) and COSTLY_PATTERN.search(text):
-                message = (
-                    f'the pattern "{text}" repeats a repetition: some texts would take for ever'
-                )
-                yield Problem("costly-pattern", value.place, message)
-            yield from _unsafe(value)
-    elif not isinstance(node, Scalar):
-        for item in node.items:
-            yield from _unsafe(item)
+def _extended(keywords: Mapping[str, Any], **more: Any) -> Any:
+    from jsonschema import Draft202012Validator, validators
+
+    extend: Any = validators.extend
+    return extend(Draft202012Validator, keywords, **more)
 
 
-def _problems(root: Node, error: Any) -> Iterable[Problem]:
-    path = tuple(error.absolute_path)
-    node = descend(root, path)
-    subject = _subject(root, path)
-    match error.validator:
-        case "additionalProperties":
-            return [_unknown_key(node, name, error, subject) for name in _extra(node, error)]
-        case "required":
-            missing = str(error.message).split("'")[1]
-            return [_missing_key(root, path, node, missing, subject)]
-        case "propertyNames":
-            return []
-    if path and path[-1] == "compensation" and error.instance is None:
-        hint = "write `compensation: none` where there is nothing to undo"
-        message = "the compensation is empty"
-        return [Problem("empty-compensation", _key_place(root, path), message, hint)]
-    if "propertyNames" in error.absolute_schema_path:
-        name = str(error.instance)
-        key = node.key(name) if isinstance(node, Map) else None
-        place = key.place if key is not None else node.place
-        return [Problem("bad-name", place, f'"{name}" is no name here: {_wanted(error)}')]
-    code = {"type": "wrong-type", "enum": "unknown-word", "pattern": "wrong-form"}
-    message = f"{subject} {_own_words(error)}"
-    return [Problem(code.get(error.validator, "wrong-value"), node.place, message)]
+def _fits_our_pattern(pattern: str, value: Json) -> bool:
+    if not isinstance(value, str):
+        return True
+    # Python's `$` lets a line break through.
+    return re.search(re.sub(r"\$\Z", r"\\Z", pattern), value) is not None
 
 
-def _extra(node: Node, error: Any) -> list[str]:
-    known = set(error.schema.get("properties", {}))
-    return [e.name for e in node.entries if e.name not in known] if isinstance(node, Map) else []
+class _TooManySteps(Exception):
+    """It would take longer than an input of this size is worth."""
 
 
-def _unknown_key(node: Node, name: str, error: Any, subject: str) -> Problem:
-    known = list(error.schema.get("properties", {}))
-    close = nearest(name, known)
-    meant = f'; did you mean "{close}"?' if close else f"; there are {', '.join(known)}"
-    key = node.key(name) if isinstance(node, Map) else None
-    place = key.place if key is not None else node.place
-    return Problem("unknown-key", place, f'unknown key "{name}" in {subject}{meant}')
+def _input_validator(schema: Json, value: Json) -> Any:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    left = iter(range(STEPS_AT_LEAST + STEPS_PER_VALUE * _size(value)))
+    usual = Draft202012Validator.VALIDATORS
+    counted = ("$ref", "allOf", "anyOf", "oneOf", "not", "if")
+    kind = _extended(
+        {
+            **{name: _counted(usual[name], left) for name in counted},
+            "pattern": _keyword(lambda p, v: not isinstance(v, str) or _fits(p, v)),
+            "uniqueItems": _keyword(
+                lambda on, v: not on or not isinstance(v, list) or are_different(v)
+            ),
+            "multipleOf": _keyword(lambda of, v: not _is_number(v) or is_multiple(v, of)),
+            "patternProperties": _pattern_properties,
+            "additionalProperties": _additional_properties,
+        },
+    )
+    # Without a registry of its own the library fetches remote references over the network.
+    return kind(schema, registry=Registry())
 
 
-def _missing_key(
-    root: Node, path: tuple[str | int, ...], node: Node, missing: str, subject: str
-) -> Problem:
-    place = _key_place(root, path) if path else node.place
-    if isinstance(node, Map) and node.entries:
-        place = node.entries[0].key.place
-    return Problem("missing-key", place, f'{subject} needs "{missing}"')
+def _keyword(holds: Callable[[Any, Json], bool]) -> Any:
+    from jsonschema import ValidationError
+
+    def check(validator: Any, wanted: Any, value: Json, schema: Json) -> Iterator[Any]:
+        if not holds(wanted, value):
+            yield ValidationError("")
+
+    return check
 
 
-def _key_place(root: Node, path: tuple[str | int, ...]) -> Any:
-    above = descend(root, path[:-1])
-    key = above.key(str(path[-1])) if isinstance(above, Map) else None
-    return key.place if key is not None else descend(root, path).place
+def _counted(usual: Any, left: Iterator[int]) -> Any:
+    def check(validator: Any, wanted: Any, value: Json, schema: Json) -> Iterator[Any]:
+        if next(left, None) is None:
+            raise _TooManySteps
+        yield from usual(validator, wanted, value, schema) or ()
+
+    return check
 
 
-def _subject(root: Node, path: tuple[str | int, ...]) -> str:
-    """The thing that a path leads to, as its author would call it."""
-    if not path:
-        return "a saga"
-    if len(path) == 2 and path[0] == "steps":
-        step = descend(root, path)
-        name = step.get("name") if isinstance(step, Map) else None
-        named = isinstance(name, Scalar) and isinstance(name.value, str)
-        return f'step "{name.value}"' if named and isinstance(name, Scalar) else "a step"
-    if len(path) == 2 and path[0] == "services":
-        return f'service "{path[1]}"'
-    if isinstance(path[-1], int):
-        named = next((p for p in reversed(path) if isinstance(p, str)), "")
-        return f'item {path[-1] + 1} of "{named}"'
-    return f'"{path[-1]}"'
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Json], value: Json, schema: Json
+) -> Iterator[Any]:
+    for pattern, below in patterns.items() if isinstance(value, dict) else ():
+        for name, item in value.items():
+            if _fits(pattern, name):
+                yield from validator.descend(item, below, path=name, schema_path=pattern)
 
 
-def _own_words(error: Any) -> str:
-    value = error.instance
-    match error.validator:
-        case "type" | "pattern" | "anyOf":
-            return f"must be {_wanted(error)}, not {_shown(value)}"
-        case "enum" | "const":
-            allowed = [str(word) for word in error.schema.get("enum", [error.validator_value])]
-            close = nearest(str(value), allowed)
-            meant = f'; did you mean "{close}"?' if close else ""
-            return f"must be one of {', '.join(allowed)}, not {_shown(value)}{meant}"
-        case "minItems":
-            return f"must have at least {error.validator_value} items"
-        case "minLength":
-            return "must not be empty"
-        case "uniqueItems":
-            return "names something twice"
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
-            words = {
-                "minimum": "at least",
-                "maximum": "at most",
-                "exclusiveMinimum": "more than",
-                "exclusiveMaximum": "less than",
-                "multipleOf": "a multiple of",
-            }[error.validator]
-            return f"must be {words} {error.validator_value}, not {_shown(value)}"
-    return f"is not allowed here: {_shown(value)}"
+def _additional_properties(
+    validator: Any, allowed: Json, value: Json, schema: Mapping[str, Json]
+) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if not isinstance(value, dict):
+        return
+    patterns = schema.get("patternProperties", {})
+    known = schema.get("properties", {})
+    others = [n for n in value if n not in known and not any(_fits(p, n) for p in patterns)]
+    if allowed is False and others:
+        yield ValidationError("")
+    elif isinstance(allowed, dict):
+        for name in others:
+            yield from validator.descend(value[name], allowed, path=name)
 
 
-def _input_message(error: Any) -> str:
-    match error.validator:
-        case "required":
-            return f'"{str(error.message).split(chr(39))[1]}" is missing'
-        case "additionalProperties":
-            known = list(error.schema.get("properties", {}))
-            extra = [name for name in error.instance if name not in known]
-            close = nearest(extra[0], known) if extra else None
-            meant = f'; did you mean "{close}"?' if close else ""
-            return f"unknown name {', '.join(extra)}{meant}"
-    return _own_words(error)
+def _fits(pattern: str, text: str) -> bool:
+    try:
+        return matches(pattern, text)
+    except PatternTooCostly:
+        raise _TooManySteps from None
+    except PatternRejected:
+        return False  # refused when the definition was checked
 
 
-def _wanted(error: Any) -> str:
-    schema = error.schema if isinstance(error.schema, dict) else {}
-    title, examples = schema.get("title"), schema.get("examples") or []
-    kinds = schema.get("type", [])
-    words = " or ".join(WORDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
-    if error.validator == "anyOf":
-        return "a status such as 404 or 2xx"
-    if title == "Name":
-        return str(schema["description"]).rstrip(".").lower()
-    if title in ("Duration", "Size"):
-        return f"a {title.lower()} such as {examples[0]}"
-    if error.validator == "pattern":
-        return f"a text that matches {error.validator_value}"
-    return words or "something else"
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _shown(value: Json) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, dict | list):
-        return WORDS["object" if isinstance(value, dict) else "array"]
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+def _size(value: Json) -> int:
+    match value:
+        case list():
+            return 1 + sum(map(_size, value))
+        case dict():
+            return 1 + sum(map(_size, value.values()))
+    return 1

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sagactl.definition.evaluation import Failure, as_text, evaluate_tree, kind
+from sagactl.definition.evaluation import evaluate_tree
 from sagactl.definition.expression import (
     ExpressionFailed,
-    ExpressionRejected,
     Reference,
     Tree,
-    parse_expression,
     tree_references,
 )
+from sagactl.definition.parser import ExpressionRejected, parse_expression
+from sagactl.definition.value import Failure, as_text, kind
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place
 from sagactl.source.problem import Problem

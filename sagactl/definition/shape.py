@@ -1,0 +1,242 @@
+"""What is wrong with a definition's shape, in our words and at its place.
+
+The schema says what is allowed (`errorMessage` is the half sentence that an editor shows too); a
+validator's mistake comes in, problems go out. Nothing here knows which library found the mistake.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagactl.definition.value import kind
+from sagactl.source.node import Json, Map, Node, Scalar, descend
+from sagactl.source.place import Place
+from sagactl.source.problem import Problem, nearest
+
+Path = tuple[str | int, ...]
+
+TYPES = {
+    "object": "a map",
+    "array": "a list",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+    "multipleOf": "a multiple of",
+}
+CODES = {"type": "wrong-type", "enum": "unknown-word", "pattern": "wrong-form"}
+# Words of the language that this version does not carry out: said, never silently ignored.
+NOT_YET = (
+    "for_each", "max_parallel", "await", "sleep", "wait_for", "auth", "max_concurrency"
+)  # fmt: skip
+SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A value at `path` that the keyword of `schema` does not allow."""
+
+    path: Path
+    schema_path: tuple[str | int, ...]
+    keyword: str
+    wanted: Json
+    schema: Mapping[str, Any]
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem and the path to what is wrong; `is_apart`: the rest makes sense without it."""
+
+    path: Path
+    problem: Problem
+    is_apart: bool
+
+
+def faults(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Iterator[Fault]:
+    """The problems that a mistake comes to; `whole` is the schema it was found with."""
+    if "propertyNames" in mistake.schema_path:
+        yield _bad_name(root, mistake)
+    elif mistake.keyword == "additionalProperties":
+        yield from _unknown_keys(root, mistake, whole)
+    elif mistake.keyword == "required":
+        yield from _missing_keys(root, mistake)
+    else:
+        yield _wrong_value(root, mistake)
+
+
+def _unknown_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Iterator[Fault]:
+    known = list(mistake.schema["properties"])
+    node = descend(root, mistake.path)
+    for name in mistake.value:
+        if name in known:
+            continue
+        code, hint = "unknown-key", None
+        message = f'unknown key "{name}" in {_thing(root, mistake)}'
+        close = nearest(name, known)
+        if name in NOT_YET:
+            code, message = "not-yet", f'"{name}" is not carried out by this version of sagactl'
+        elif owners := _owners(name, whole):
+            hint = f'"{name}" stands in {owners}'
+        elif close:
+            message += f'; did you mean "{close}"?'
+        else:
+            hint = f"there are {', '.join(known)}"
+        problem = Problem(code, _key_place(node, name), message, hint)
+        yield Fault((*mistake.path, name), problem, is_apart=True)
+
+
+def _owners(name: str, whole: Mapping[str, Any]) -> str:
+    """The things that have such a key, so that a misplaced one can be put where it belongs."""
+    titles = [
+        _with_article(part["title"])
+        for part in (whole, *whole["$defs"].values())
+        if name in part.get("properties", {})
+    ]
+    return _joined(titles, "or")
+
+
+def _missing_keys(root: Node, mistake: Mistake) -> Iterator[Fault]:
+    present = list(mistake.value)
+    node = descend(root, mistake.path)
+    for name in mistake.wanted:
+        # One slip of the pen is one problem: "acton" is told as an unknown key already.
+        meant = any(nearest(other, [name]) for other in present)
+        if name in present or meant or any(other in NOT_YET for other in present):
+            continue
+        message = f'{_thing(root, mistake)} has no "{name}"'
+        place = _place_of_map(root, mistake.path, node)
+        yield Fault(mistake.path, Problem("missing-key", place, message), is_apart=False)
+
+
+def _bad_name(root: Node, mistake: Mistake) -> Fault:
+    name = str(mistake.value)
+    place = _key_place(descend(root, mistake.path), name)
+    says = mistake.schema.get("errorMessage", "is not allowed here")
+    return Fault(
+        (*mistake.path, name), Problem("bad-name", place, f'"{name}" {says}'), is_apart=False
+    )
+
+
+def _wrong_value(root: Node, mistake: Mistake) -> Fault:
+    path, value = mistake.path, mistake.value
+    node = descend(root, path)
+    place, thing = node.place, _named(path)
+    says = mistake.schema.get("errorMessage") or _says(mistake)
+    code = CODES.get(mistake.keyword, "wrong-value")
+    hint = None
+    if value is None or value in ("", [], {}):
+        if path and path[-1] == "compensation":
+            code = "empty-compensation"
+            hint = 'write "compensation: none" where there is nothing to undo'
+        message = f"{thing} is empty; it {says}"
+        place = _place_of_map(root, path, node) if path else place
+    elif mistake.keyword == "uniqueItems":
+        twice, place = _second(node)
+        code, message = "named-twice", f"{thing} names {twice} twice"
+    elif mistake.keyword in BOUNDS and "errorMessage" not in mistake.schema:
+        message = f"{thing} must be {BOUNDS[mistake.keyword]} {mistake.wanted}, not {value}"
+    else:
+        message = f"{thing} {says}, not {shown(value)}"
+        hint = _hint(mistake)
+    if mistake.keyword == "enum":
+        close = nearest(str(value), [str(word) for word in mistake.wanted])
+        message += f'; did you mean "{close}"?' if close else ""
+    # Without a service or a name, whatever else speaks of it would seem wrong too.
+    is_apart = bool(path) and path[-1] not in ("service", "name", "request")
+    return Fault(path, Problem(code, place, message, hint), is_apart)
+
+
+def _says(mistake: Mistake) -> str:
+    types = mistake.schema.get("type", [])
+    words = [TYPES[name] for name in ([types] if isinstance(types, str) else types)]
+    return f"must be {_joined(words, 'or')}" if words else "is not allowed here"
+
+
+def _hint(mistake: Mistake) -> str | None:
+    key, value, title = mistake.path[-1:], mistake.value, str(mistake.schema.get("title"))
+    if title in ("Duration", "Pause") and isinstance(value, int | float):
+        return f"write {value}s for seconds"
+    if key == ("needs",) and isinstance(value, str):
+        return f"write needs: [{value}]"
+    if key == ("version",) and isinstance(value, float):
+        return "write it in quotes"
+    return None
+
+
+def shown(value: Json) -> str:
+    """A value in a message: texts in quotes and not too long, the rest as what it is."""
+    if not isinstance(value, str):
+        return kind(value)
+    return f'"{value}"' if len(value) <= SHOWN else f'"{value[:SHOWN]}…"'
+
+
+def _second(node: Node) -> tuple[str, Place]:
+    seen = set()
+    for item in getattr(node, "items", ()):
+        value = item.value if isinstance(item, Scalar) else None
+        if value in seen:
+            return f'"{value}"', item.place
+        seen.add(value)
+    return "something", node.place
+
+
+def _thing(root: Node, mistake: Mistake) -> str:
+    """What a map is, as its author would call it."""
+    path, title = mistake.path, str(mistake.schema.get("title", "map"))
+    if not path:
+        return "the saga"
+    if title == "Step":
+        node = descend(root, path)
+        name = node.get("name") if isinstance(node, Map) else None
+        if isinstance(name, Scalar) and isinstance(name.value, str):
+            return f'step "{name.value}"'
+        return "a step"
+    if title == "Service":
+        return f'service "{path[-1]}"'
+    owner = descend(root, path[:2]) if len(path) > 2 and path[0] == "steps" else None
+    name = owner.get("name") if isinstance(owner, Map) else None
+    of = f' of step "{name.value}"' if isinstance(name, Scalar) else ""
+    return f'"{path[-1]}"{of}'
+
+
+def _named(path: Path) -> str:
+    if not path:
+        return "a definition"
+    last = path[-1]
+    if isinstance(last, str):
+        return f'"{last}"'
+    owner = next((part for part in reversed(path) if isinstance(part, str)), "list")
+    return f'item {last + 1} of "{owner}"'
+
+
+def _with_article(title: str) -> str:
+    word = title[0].lower() + title[1:]
+    if word.endswith("s"):
+        return f"the {word}"
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _joined(words: list[str], by: str) -> str:
+    return f" {by} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _key_place(node: Node, name: str) -> Place:
+    key = node.key(name) if isinstance(node, Map) else None
+    return node.place if key is None else key.place
+
+
+def _place_of_map(root: Node, path: Path, node: Node) -> Place:
+    """Where a map begins: the key it stands under, else its first key."""
+    if path and isinstance(path[-1], str):
+        return _key_place(descend(root, path[:-1]), path[-1])
+    if isinstance(node, Map) and node.entries:
+        return node.entries[0].key.place
+    return node.place
