@@ -1,0 +1,48 @@
+"""Secrets taken out again of whatever a service said.
+
+A service may echo a header in an error or in a result; neither may reach the journal or a screen.
+Deliberately not promised: to find a secret that a service has transformed.
+"""
+
+import json
+from collections.abc import Iterable
+
+from sagactl.source.node import Json
+
+MASK = "***"
+# A text of one, two or three characters occurs by chance: masking it inside results would turn
+# the id of a payment into another, and no secret worth the name is that short.
+MIN_LENGTH_IN_RESULTS = 4
+
+
+class Redaction:
+    """Replaces each of a set of secrets by `***`."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
+        # The longest first: where one secret is the beginning of another, no rest of it may stay.
+        self._forms = sorted(filter(None, forms), key=lambda form: (-len(form), form))
+        self._long = [form for form in self._forms if len(form) >= MIN_LENGTH_IN_RESULTS]
+
+    def text(self, text: str) -> str:
+        """A text for people."""
+        return _masked(text, self._forms)
+
+    def value(self, value: Json) -> Json:
+        """A JSON value, names and all."""
+        if not self._long:
+            return value
+        match value:
+            case str():
+                return _masked(value, self._long)
+            case list():
+                return [self.value(item) for item in value]
+            case dict():
+                return {_masked(k, self._long): self.value(v) for k, v in value.items()}
+        return value
+
+
+def _masked(text: str, forms: list[str]) -> str:
+    for form in forms:
+        text = text.replace(form, MASK)
+    return text
