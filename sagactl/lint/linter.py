@@ -1,0 +1,48 @@
+"""All the rules, and what they say of a saga.
+
+`lint` promises the same problems in the same order for the same saga, sorted by place. It reads no
+file and sends nothing; what is not well formed never gets here.
+"""
+
+from sagactl.definition.model import Saga
+from sagactl.lint.rule import Rule
+from sagactl.lint.rules import (
+    maybe_skipped,
+    no_compensation,
+    not_before,
+    pivot_place,
+    secret_misplaced,
+    undo_needs_result,
+    undo_not_found,
+    unknown_name,
+    unsaid_hold,
+    unsaid_idempotency,
+    unused_input,
+    unused_service,
+    useless_compensation,
+)
+from sagactl.source.problem import Problem
+
+# What cannot work first, then what is in doubt, then what is only untidy.
+RULES: tuple[Rule, ...] = (
+    unknown_name.RULE,
+    not_before.RULE,
+    maybe_skipped.RULE,
+    secret_misplaced.RULE,
+    pivot_place.RULE,
+    unsaid_hold.RULE,
+    undo_needs_result.RULE,
+    unsaid_idempotency.RULE,
+    no_compensation.RULE,
+    undo_not_found.RULE,
+    useless_compensation.RULE,
+    unused_input.RULE,
+    unused_service.RULE,
+)
+
+
+def lint(saga: Saga) -> list[Problem]:
+    """Every problem that a rule finds, in the order in which they stand in the text."""
+    # What a service says stands in each of its requests, and is told once.
+    found = dict.fromkeys(problem for rule in RULES for problem in rule.check(saga))
+    return sorted(found, key=lambda problem: (problem.place.line, problem.place.column))

@@ -1,0 +1,178 @@
+"""Which names there are: at a spot, below a root, in the input's schema, in a written result.
+
+`wrong_name` answers with what is wrong about a name and where to look for a right one. It stays
+silent wherever the definition does not say what there is: a reply's body, a schema left open.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sagactl.definition.model import Saga, Step
+from sagactl.lint.rule import meant
+from sagactl.lint.spot import Part, Phase, Spot
+from sagactl.source.node import Json, List, Map, Node
+from sagactl.source.place import Place
+
+Path = tuple[str | int, ...]
+
+REPLY_PARTS = (Part.RESULT, Part.SUCCESS, Part.FAIL_WHEN, Part.FOUND)
+MEMBERS: dict[str, tuple[str, ...]] = {
+    "saga": ("id", "name", "started_at"),
+    "step": ("name", "attempt", "idempotency_key", "action_key"),
+    "response": ("status", "headers", "body"),
+}
+STEP_MEMBERS = ("result", "status", "error")
+ELSEWHERE = {
+    "saga": "a saga has its own names only once it has its id",
+    "steps": "it is known once the saga runs: in steps and in the saga's output",
+    "step": "it is known in the steps' own expressions",
+    "response": 'a reply is known in "result", "success", "fail_when" and "found"',
+    "result": "it is the step's own result, known in its compensation",
+}
+# Below these a schema may name what `properties` does not.
+OPEN_KEYWORDS = (
+    "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "patternProperties", "$dynamicRef",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong about a name; `place` is where what there is was written, if it was."""
+
+    message: str
+    place: Place | None = None
+
+
+def roots_at(spot: Spot) -> tuple[str, ...]:
+    """The names an expression at this spot can begin with, `secrets` apart."""
+    known = ["input", "env"]
+    if spot.part is not Part.ID:
+        known.append("saga")
+    if spot.step is not None or spot.part is Part.OUTPUT:
+        known.append("steps")
+    if spot.step is not None:
+        known.append("step")
+    if spot.part in REPLY_PARTS:
+        known.append("response")
+    if spot.phase is Phase.COMPENSATION:
+        known.append("result")
+    return tuple(known)
+
+
+def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
+    """What is wrong about a name read at a spot, or None."""
+    root, below = str(path[0]), path[1:]
+    if root == "secrets":
+        return _unnamed(root) if not below and spot.part is Part.HEADERS else None
+    known = roots_at(spot)
+    if root not in known:
+        if root in ELSEWHERE:
+            return Wrong(f'"{root}" is not known in {spot}: {ELSEWHERE[root]}')
+        return Wrong(f'"{root}" is no name in expressions{meant(root, known)}')
+    match root:
+        case "env":
+            return None if below else _unnamed(root)
+        case "input":
+            return _input(saga.input_schema, below)
+        case "steps":
+            return _step(saga, below)
+        case "result":
+            return _result(spot.step, below) if spot.step is not None else None
+    return _member(root, below, MEMBERS[root])
+
+
+def _unnamed(root: str) -> Wrong:
+    # What is missing is to be found before anything is sent, so it must stand in the text.
+    return Wrong(f'"{root}" is read by a name that is written out, as in "{root}.NAME"')
+
+
+def _member(above: str, below: Path, members: tuple[str, ...]) -> Wrong | None:
+    if not below or below[0] in members:
+        return None
+    return Wrong(f'"{above}" has no "{below[0]}"{meant(str(below[0]), members)}')
+
+
+def _step(saga: Saga, below: Path) -> Wrong | None:
+    if not below:
+        return None
+    names = tuple(step.name for step in saga.steps)
+    if below[0] not in names:
+        return Wrong(f'no step is called "{below[0]}"{meant(str(below[0]), names)}')
+    name = str(below[0])
+    wrong = _member(f"steps.{name}", below[1:], STEP_MEMBERS)
+    if wrong is None and below[1:2] == ("result",):
+        return _result(saga.step(name), below[2:])
+    return wrong
+
+
+def _result(step: Step, below: Path) -> Wrong | None:
+    """What is wrong where the result is a written map: the action's, or its lookup's."""
+    asked = [("", step.action)]
+    if step.lookup is not None:
+        asked.append((" when its lookup finds it", step.lookup.request))
+    for manner, request in asked:
+        if request.result is None:
+            continue
+        absent = _absent(request.result.node, below)
+        if absent is not None:
+            name, names = absent
+            message = f'the result of step "{step.name}" has no "{name}"{manner}'
+            return Wrong(message + meant(name, names), request.result.node.place)
+    return None
+
+
+def _absent(node: Node, below: Path) -> tuple[str, tuple[str, ...]] | None:
+    """The first part of a path that a written value lacks, and what stands there instead."""
+    for part in below:
+        if isinstance(node, Map) and isinstance(part, str):
+            value = node.get(part)
+            if value is None:
+                return part, tuple(entry.name for entry in node)
+        elif isinstance(node, List) and isinstance(part, int) and part < len(node.items):
+            value = node.items[part]
+        else:
+            return None
+        node = value
+    return None
+
+
+def _input(root: Json, below: Path) -> Wrong | None:
+    schema, above = root, "input"
+    for part in below:
+        schema = _resolved(root, schema)
+        if not isinstance(schema, dict):
+            return None
+        if isinstance(part, int):
+            schema, above = schema.get("items"), f"{above}[{part}]"
+            continue
+        properties = schema.get("properties")
+        if not isinstance(properties, dict):
+            return None
+        if part not in properties:
+            if _names_more(schema):
+                return None
+            message = f'the input\'s schema has no "{above}.{part}"'
+            return Wrong(message + meant(part, tuple(properties)))
+        schema, above = properties[part], f"{above}.{part}"
+    return None
+
+
+def _resolved(root: Json, schema: Json) -> Json:
+    """The schema behind a `$ref` within the same document; None for any other."""
+    for _ in range(16):
+        if not isinstance(schema, dict) or "$ref" not in schema:
+            return schema
+        pointer = str(schema["$ref"])
+        if not re.match(r"#(/|$)", pointer):
+            return None
+        schema = root
+        for part in pointer.split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            schema = schema.get(name) if isinstance(schema, dict) else None
+    return None
+
+
+def _names_more(schema: dict[str, Json]) -> bool:
+    """Whether the schema says itself that there may be more than its `properties`."""
+    more = schema.get("additionalProperties", False)
+    return more is not False or any(keyword in schema for keyword in OPEN_KEYWORDS)

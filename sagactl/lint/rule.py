@@ -1,0 +1,43 @@
+"""What a rule is: its code, one line about it, and a check that yields problems.
+
+A rule's file is its manual entry; `RULES` in the linter is the list. Rules look at a saga that was
+built without errors, so they never ask whether it is well formed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sagactl.definition.model import Saga
+from sagactl.source.place import Place
+from sagactl.source.problem import Problem, Related, Severity, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; `code` is kept for ever, `summary` is its line in the list of rules."""
+
+    code: str
+    summary: str
+    severity: Severity
+    check: Callable[[Saga], Iterator[Problem]]
+
+    def problem(
+        self,
+        place: Place,
+        message: str,
+        hint: str | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> Problem:
+        """A problem under this rule's code and severity."""
+        return Problem(self.code, place, message, hint, self.severity, related)
+
+
+def meant(word: str, allowed: tuple[str, ...]) -> str:
+    """How a message about an unknown word ends: the nearest right one, or all there are."""
+    close = nearest(word, allowed)
+    if close is not None:
+        return f'; did you mean "{close}"?'
+    if not allowed:
+        return ": there are none"
+    shown = ", ".join(f'"{name}"' for name in allowed[:12])
+    return f": there {'is' if len(allowed) == 1 else 'are'} {shown}" + (", …" * (len(allowed) > 12))

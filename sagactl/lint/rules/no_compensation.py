@@ -1,0 +1,30 @@
+"""no-compensation: a step says nothing about how it is undone.
+
+Leaving it out may be meant or forgotten, and nobody can tell which. `compensation: none` says that
+there is nothing to undo. The pivot and the steps past it are never undone, and need not say so.
+"""
+
+from collections.abc import Iterator
+
+from sagactl.definition.model import Saga
+from sagactl.lint.pivot import past_pivot
+from sagactl.lint.rule import Rule
+from sagactl.source.problem import Problem, Severity
+
+
+def check(saga: Saga) -> Iterator[Problem]:
+    past = past_pivot(saga)
+    for step in saga.steps:
+        if step.pivot or step.name in past:
+            continue
+        if step.compensation is None and not step.compensation_none:
+            yield RULE.problem(
+                step.place,
+                f'step "{step.name}" does not say how it is undone',
+                'add a compensation, or "compensation: none" where there is nothing to undo',
+            )
+
+
+RULE = Rule(
+    "no-compensation", "a step says nothing about how it is undone", Severity.WARNING, check
+)
