@@ -8,7 +8,7 @@ from sagactl.cli.exit import Exit
 from sagactl.cli.input import gather_input
 from sagactl.cli.loading import check_definition, find_definitions, load_definition
 from sagactl.cli.option import Format, LintFormat
-from sagactl.cli.printing import print_data, print_lines, print_problems
+from sagactl.cli.printing import print_lines, print_problems, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.scaffold import SCAFFOLD
 from sagactl.source.problem import Problem, Severity
@@ -51,7 +51,7 @@ def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) 
     if output is Format.TABLE:
         print_lines(plan_lines(planned, run))
     else:
-        print_data(plan_document(planned, run), output)
+        print_value(plan_document(planned, run), output)
 
 
 def schema() -> None:

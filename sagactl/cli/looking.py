@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from sagactl.cli.option import Format
-from sagactl.cli.printing import has_colour, print_data, print_lines
+from sagactl.cli.printing import has_colour, print_lines, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.state_file import find_run, state_files
 from sagactl.definition.duration import parse_duration
@@ -46,7 +46,7 @@ def list_runs(
         return
     from sagactl.views.document import summary_document
 
-    print_data([summary_document(summary) for summary in found], output)
+    print_value([summary_document(summary) for summary in found], output)
 
 
 def show(run_id: str, state: Path | None, output: Format) -> None:
@@ -58,7 +58,7 @@ def show(run_id: str, state: Path | None, output: Format) -> None:
         return
     from sagactl.views.document import run_document
 
-    print_data(run_document(kept.plan, kept.run), output)
+    print_value(run_document(kept.plan, kept.run), output)
 
 
 def history(run_id: str, state: Path | None, output: Format) -> None:
@@ -70,7 +70,7 @@ def history(run_id: str, state: Path | None, output: Format) -> None:
         return
     from sagactl.views.document import event_document
 
-    print_data([event_document(event) for event in kept.events], output)
+    print_value([event_document(event) for event in kept.events], output)
 
 
 def _status(text: str) -> SagaState:

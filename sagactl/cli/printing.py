@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # lint prints too, and must not wait for the rooms that run a
     from sagactl.machine.run import Run
 
 
-def print_data(value: Json, output: Format) -> None:
+def print_value(value: Json, output: Format) -> None:
     """A JSON value on stdout, as JSON or YAML."""
     if output is Format.YAML:
         from sagactl.views.document import to_yaml
@@ -72,7 +72,7 @@ def print_endings(
     from sagactl.views.document import run_document
 
     documents = [run_document(plan, ending.run) for plan, ending in endings]
-    print_data(documents[0] if len(documents) == 1 else documents, output)
+    print_value(documents[0] if len(documents) == 1 else documents, output)
 
 
 def _print_summary(plan: "Plan", run: "Run") -> None:

@@ -102,22 +102,9 @@ def run(
     secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
     clock = SystemClock()
     name = _run_id(saga, run_id, given, env)
-    started = RunStarted(
-        at=clock.now(),
-        run_id=name,
-        saga=saga.name,
-        version=saga.version,
-        definition=saga.source.text,
-        definition_name=saga.source.name,
-        digest=_digest(saga),
-        input=given,
-        env=env,
-        sandbox=sandbox,
-        faults=list(faults),
-        sagactl=__version__,
-    )
+    started = _started(saga, name, given, env, clock.now(), faults, sandbox=sandbox)
     files = state_files(state)
-    with files.open(sandbox=sandbox, create=True) as store, store.hold(name):
+    with files.open(sandbox=sandbox, create=True) as store, store.hold(started.run_id):
         stage = Stage(
             store,
             secrets,
@@ -135,6 +122,32 @@ def run(
             plan, ending = kept.plan, _go_on(kept, stage, [])
         print_endings([(plan, ending)], files, output)
     return ending.exit
+
+
+def _started(
+    saga: Saga,
+    run_id: str,
+    given: Json,
+    env: dict[str, str],
+    at: float,
+    faults: tuple[str, ...],
+    *,
+    sandbox: bool,
+) -> RunStarted:
+    return RunStarted(
+        at=at,
+        run_id=run_id,
+        saga=saga.name,
+        version=saga.version,
+        definition=saga.source.text,
+        definition_name=saga.source.name,
+        digest=_digest(saga),
+        input=given,
+        env=env,
+        sandbox=sandbox,
+        faults=list(faults),
+        sagactl=__version__,
+    )
 
 
 def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: str | None) -> Exit:
@@ -300,6 +313,6 @@ def _tell_changed(kept: Kept) -> None:
         return
     if hashlib.sha256(text).hexdigest() != kept.run.digest:
         print(
-            f"sagactl: {path} has changed since; the saga goes on with the definition it began with",
+            f"sagactl: {path} has changed since; the saga goes on with what it began with",
             file=sys.stderr,
         )

@@ -95,6 +95,3 @@ def plan_of(run: Run) -> Plan:
     """The plan of the definition that the run began with, whatever the file says now."""
     saga = rebuild(run.definition)
     return make_plan(staged(saga) if run.sandbox else saga)
-
-
-__all__ = ["Kept", "RunAmbiguous", "RunNotFound", "StateFiles", "find_run", "plan_of", "read_run"]

@@ -1,0 +1,119 @@
+"""The README is true: its commands run and print what it shows, its tables say what the code says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import DEFINITIONS, ROOT, Cli
+
+from sagactl.cli.exit import MEANING
+from sagactl.lint.linter import RULES
+from sagactl.machine.moves import StepState
+from sagactl.machine.state import SagaState
+from sagactl.views.diagram import moves_mermaid
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"(<!-- not run here[^\n]*-->\n)?```console\n(.*?)```", re.DOTALL)
+SHOWN = [block for skipped, block in BLOCK.findall(README) if not skipped]
+
+
+def stories() -> list[tuple[str, list[str]]]:
+    """Every command of the README with the lines that it is said to print."""
+    found: list[tuple[str, list[str]]] = []
+    for block in SHOWN:
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            else:
+                found[-1][1].append(line)
+    return found
+
+
+def matches(wanted: list[str], seen: str) -> bool:
+    """Whether the text is as wanted; `...` stands for anything, lines included."""
+    pattern = ".*".join(re.escape(part) for part in "\n".join(wanted).split("..."))
+    return re.fullmatch(pattern + r"\s*", seen, re.DOTALL) is not None
+
+
+def test_every_command_of_the_readme_prints_what_it_shows(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    shutil.copytree(DEFINITIONS, tmp_path / "definitions")
+    ran = stories()
+    assert len(ran) >= 3
+    for command, wanted in ran:
+        status = 0
+        if wanted and (said := re.fullmatch(r"\[exit (\d+)\]", wanted[-1])):
+            status, wanted = int(said.group(1)), wanted[:-1]
+        program, *arguments = command.split()
+        assert program == "sagactl"
+        told = cli(*arguments)
+        assert told.status == status, (command, told)
+        # On a terminal both streams are read as one: what goes on, then what came of it.
+        assert matches(wanted, told.err + told.out), (command, told.err + told.out)
+
+
+def test_the_two_commands_of_the_readme_are_the_ones_that_ci_runs() -> None:
+    ci = (ROOT / ".ci/run").read_text()
+    assert "pip install -q -e '.[dev]' && sagactl run definitions/order.yaml --sandbox" in README
+    assert "$ pytest -n auto\n" in README
+    assert "-e '.[dev]'" in ci
+    assert "\npytest -n auto" in ci
+
+
+def test_every_verb_is_documented(cli: Cli) -> None:
+    shown = re.findall(r"^  ([a-z]+)  ", cli("--help").out.split("Commands:")[1], re.MULTILINE)
+    assert len(shown) >= 12
+    for verb in shown:
+        assert f"`sagactl {verb}" in README, verb
+        told = cli(verb, "--help")
+        assert told.status == 0
+        assert "Example: sagactl" in told.out, verb
+
+
+def test_every_exit_code_is_documented() -> None:
+    for code, meaning in MEANING.items():
+        assert f"| {int(code)} | {meaning} |" in README
+
+
+def test_the_picture_of_the_states_is_drawn_from_the_table() -> None:
+    assert f"<!-- moves -->\n```mermaid\n{moves_mermaid()}\n```" in README
+    for state in StepState:
+        assert str(state) in README
+
+
+def test_every_state_of_a_saga_is_documented() -> None:
+    for state in SagaState:
+        assert f"`{state}`" in README
+
+
+def test_the_table_of_rules_is_generated_from_the_rules() -> None:
+    rows = "\n".join(f"| `{r.code}` | {r.severity} | {r.summary} |" for r in RULES)
+    assert f"| code | severity | finds |\n|---|---|---|\n{rows}\n" in README
+
+
+@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_definition_lints_clean_and_runs(cli: Cli, path: Path) -> None:
+    linted = cli("lint", "--strict", path)
+    assert linted.status == 0, linted
+    told = cli("run", path, "--sandbox", "-o", "json")
+    assert told.status == 0, told
+    assert told.json["state"] == "completed"
+
+
+def test_the_first_yaml_block_is_a_definition(cli: Cli) -> None:
+    block = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0]
+    path = cli.write("order.yaml", block)
+    assert cli("lint", path).status == 0, cli("lint", path)
+    told = cli("run", path, "--sandbox", "-i", "order_id=1", "-i", "amount=5", "-o", "json")
+    assert told.status == 0, told
+
+
+def test_python_m_and_the_console_script_are_the_same_program(cli: Cli) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from sagactl.cli import main; main()", "version"],
+        cwd=cli.folder, env=cli.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == cli("version").out
