@@ -36,10 +36,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Ending:
-    """Where a run stands when its performance is over."""
+    """Where a run stands when its performance is over; `moved` is False where there was none."""
 
     run: Run
     exit: Exit
+    moved: bool = True
 
 
 def perform(

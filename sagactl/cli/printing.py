@@ -65,7 +65,7 @@ def print_endings(
     """Where runs stand: one document for one run, a list for several."""
     if output is Format.TABLE:
         for plan, ending in endings:
-            _print_summary(plan, ending.run)
+            _print_summary(plan, ending)
             if ending.run.sandbox:
                 _print_ledger(files, ending.run)
         return
@@ -75,10 +75,13 @@ def print_endings(
     print_value(documents[0] if len(documents) == 1 else documents, output)
 
 
-def _print_summary(plan: "Plan", run: "Run") -> None:
-    from sagactl.views.summary import run_summary
+def _print_summary(plan: "Plan", ending: "Ending") -> None:
+    from sagactl.views.live import is_live
+    from sagactl.views.summary import outcome_lines, run_summary
 
-    print_lines(run_summary(plan, run))
+    # Whoever watched the steps on this very terminal need not read them again.
+    watched = ending.moved and is_live(sys.stderr) and sys.stdout.isatty()
+    print_lines(outcome_lines(plan, ending.run) if watched else run_summary(plan, ending.run))
 
 
 def _print_ledger(files: "StateFiles", run: "Run") -> None:

@@ -192,7 +192,7 @@ def _go_on(
     """Drive a kept run further; where it has ended and nothing is wanted, it is only shown."""
     state = saga_state(kept.plan, kept.run)
     if state in ENDED and not wanted:
-        return Ending(kept.run, BY_STATE[state])
+        return Ending(kept.run, BY_STATE[state], moved=False)
     _tell_changed(kept)
     now = stage.clock.now()
     resumed = RunResumed(at=now, operator=_operator(), deadline_at=deadline_at)

@@ -66,7 +66,10 @@ def read(source: Source) -> tuple[Node | None, list[Problem]]:
     except _TooMuch:
         return None, building.problems
     except yaml.YAMLError as error:
-        return None, [*building.problems, _syntax_problem(source, error)]
+        problem = _syntax_problem(source, error)
+        # The half of an expression that was read before the error is the same mistake.
+        before = [p for p in building.problems if p.place.line != problem.place.line]
+        return None, [*before, problem]
     if building.root is None and not building.problems:
         message = "the file is empty; a definition begins with saga: NAME"
         building.problems.append(Problem("empty-file", Place(source, 1, 1, 1, 2), message))

@@ -12,8 +12,6 @@ class Effect(Protocol):
 
     @property
     def step(self) -> str: ...
-    @property
-    def service(self) -> str | None: ...
 
 
 def moves_mermaid() -> str:
@@ -36,7 +34,5 @@ def ledger_lines(left: Sequence[Effect], calls: Sequence[object]) -> list[str]:
     asked = f"{len(calls)} requests were played"
     if not left:
         return [f"sandbox: {asked}; left in the world: nothing"]
-    lines = [f"sandbox: {asked}; left in the world:"]
-    for effect in left:
-        lines.append(visible(f"  what {effect.step} did at {effect.service or 'its host'}"))
-    return lines
+    steps = ", ".join(dict.fromkeys(effect.step for effect in left))
+    return [visible(f"sandbox: {asked}; left in the world: what {steps} did")]

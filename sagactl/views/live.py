@@ -41,8 +41,12 @@ STATE_STYLES = {
 
 def make_watcher(plan: Plan, stream: TextIO, clock: Clock) -> "LiveRun | LineWatcher":
     """The best watcher that the stream can show."""
-    plain = not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb"
-    return LineWatcher(stream) if plain else LiveRun(plan, stream, clock)
+    return LiveRun(plan, stream, clock) if is_live(stream) else LineWatcher(stream)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that can redraw what it shows."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 class LiveRun:

@@ -30,6 +30,23 @@ def run_summary(plan: Plan, run: Run) -> list[str]:
     """The run's head, a line for each step, and what can be done next."""
     mark = "  (sandbox)" if run.sandbox else ""
     lines = [f"{run.saga} {run.id}{mark}: {verdict_line(plan, run)}"]
+    lines.extend(_step_lines(plan, run))
+    return [*map(visible, lines), *outcome_lines(plan, run)]
+
+
+def outcome_lines(plan: Plan, run: Run) -> list[str]:
+    """What came of the run, and what can be done next, for those who saw its steps already."""
+    lines = []
+    output = run_document(plan, run)["output"]
+    if output is not None:
+        lines.append("output:")
+        lines.extend(to_yaml(output, 1).splitlines())
+    lines.extend(f"  {hint}" for hint in next_hints(plan, run))
+    return [visible(line) for line in lines]
+
+
+def _step_lines(plan: Plan, run: Run) -> list[str]:
+    lines = []
     width = max(len(name) for name in plan.steps)
     for name in plan.steps:
         step = run.step(name)
@@ -41,12 +58,7 @@ def run_summary(plan: Plan, run: Run) -> list[str]:
         elif step.state is S.UNKNOWN:
             line += f": {step.action.detail}"
         lines.append(line)
-    output = run_document(plan, run)["output"]
-    if output is not None:
-        lines.append("output:")
-        lines.extend(to_yaml(output, 1).splitlines())
-    lines.extend(f"  {hint}" for hint in next_hints(plan, run))
-    return [visible(line) for line in lines]
+    return lines
 
 
 def verdict_line(plan: Plan, run: Run) -> str:
