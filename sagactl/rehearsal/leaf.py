@@ -35,8 +35,6 @@ class Leaf:
         name = next((part for part in reversed(path) if isinstance(part, str)), "id")
         words = [word.lower() for word in _WORD.findall(name)] or ["id"]
         last = words[-1]
-        if path == ("status",):
-            return 200
         if last in _NAMING:
             return f"{self.step}-{mark}"
         if last in _COUNTED:

@@ -22,6 +22,8 @@ Root: TypeAlias = Callable[[Path], Path | None]
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+# Values for two parts of one reply that are compared with each other.
+_PAIRS = {"==": (1, 1), "<=": (1, 1), ">=": (1, 1), "!=": (1, 2), "<": (1, 2), ">": (2, 1)}
 _CONVERSIONS = ("int", "double", "string")
 
 
@@ -181,6 +183,12 @@ class Reading:
         if operator in ("+", "-", "*", "/", "%"):
             yield from self._number(tree.left, bound)
             yield from self._number(tree.right, bound)
+            return
+        left, right = self._path(tree.left, bound), self._path(tree.right, bound)
+        if left is not None and right is not None and operator in _PAIRS and want is not None:
+            one, two = _PAIRS[operator if want else _NEGATED[operator]]
+            yield Wish(left, Exactly(one))
+            yield Wish(right, Exactly(two))
             return
         for asked, other, mirrored in (
             (tree.left, tree.right, False),

@@ -93,7 +93,7 @@ class Replies:
         """The first reply that passes; else the first one, with a note."""
         nearest: tuple[Reply, str] | None = None
         for wishes in self._wish_lists(operation, names, first, later):
-            for status in _statuses(operation.request):
+            for status in _statuses(operation.request, wishes):
                 reply = _reply(operation, status, wishes, leaf)
                 fault = self._fault_of(operation, reply, names)
                 if fault is None:
@@ -214,8 +214,8 @@ def _header_value(value: Json) -> str:
     return re.sub(r"[^ -~]", "", value if isinstance(value, str) else str(value)).strip()
 
 
-def _statuses(request: Request) -> list[int]:
-    """Statuses that say it was done, the most usual one first."""
+def _statuses(request: Request, wishes: tuple[Wish, ...] = ()) -> list[int]:
+    """Statuses that say it was done and leave room for what is wished, the most usual first."""
     moved = request.outcomes
     low = [low for low, _ in request.success.statuses.ranges]
     low += [low for low, _ in getattr(moved.get(OutcomeKind.APPLIED), "ranges", ())]
@@ -227,7 +227,10 @@ def _statuses(request: Request) -> list[int]:
     ]
     elsewhere = [statuses for kind, statuses in moved.items() if kind is not OutcomeKind.APPLIED]
     clear = [status for status in fits if not any(status in other for other in elsewhere)]
-    return clear or fits or [200]
+    found = clear or fits or [200]
+    if any(wish.path[:1] == ("body",) for wish in wishes):
+        return [status for status in found if status not in BODILESS] or found
+    return found
 
 
 def _is_false(found: Template | None, reply: Reply, names: Mapping[str, Json]) -> bool:

@@ -24,23 +24,13 @@ def retold(operation: Operation, names: Mapping[str, Json], told: Reply) -> Iter
     asked = operation.request.result
     result = step.action.result
     if asked is None:
-        body = told.body if result is None else _told(result, scope)
-        yield from pinned(("body",), body)
+        yield from pinned(("body",), told.body)
         return
     for path in _leaf_paths(asked):
         place = source_of(asked, path)
         known, value = _at(result, path, scope)
         if place is not None and known:
             yield from pinned(place, value)
-
-
-def _told(template: Template, scope: Mapping[str, Json]) -> Json:
-    """A result with the parts that can be told."""
-    compiled = template.compiled
-    if isinstance(compiled, Fields):
-        told = {name: _at(template, (name,), scope) for name, _ in compiled.fields}
-        return {name: value for name, (known, value) in told.items() if known}
-    return _at(template, (), scope)[1]
 
 
 def _leaf_paths(template: Template) -> list[Path]:

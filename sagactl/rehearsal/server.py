@@ -33,6 +33,7 @@ from sagactl.rehearsal.wire import (
 __all__ = ["Sandbox", "sandbox_url"]
 
 LEDGER_PATH = "/_ledger"
+LINGER_S = 2.0
 RESETS = (FaultKind.RESET_AFTER, FaultKind.RESET_BEFORE)
 HOLDS = (FaultKind.TIMEOUT, FaultKind.TIMEOUT_BEFORE)
 
@@ -93,7 +94,7 @@ class Sandbox:
             except RequestRefused as refusal:
                 reply = problem(refusal.status, refusal.detail)
                 writer.write(encode(reply, to_head=False, closes=True))
-                await writer.drain()
+                await _linger(reader, writer)
                 return
             if received is None:
                 return
@@ -138,6 +139,16 @@ async def _send(writer: asyncio.StreamWriter, received: Received, reply: Reply) 
     writer.write(encode(reply, to_head=is_head, closes=not received.keeps_alive))
     await writer.drain()
     return received.keeps_alive
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read on: closing at once would reset a client that still sends (RFC 9112, 9.6)."""
+    await writer.drain()
+    writer.write_eof()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while await reader.read(MAX_HEAD_BYTES):
+                pass
 
 
 async def _fall_silent(

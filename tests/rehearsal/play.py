@@ -170,5 +170,3 @@ def of_saga(saga: str, step: str, key: str, action_key: str | None = None) -> di
 
 def effects(ledger: Ledger) -> list[tuple[str | None, str]]:
     return [(call.step, str(call.effect)) for call in ledger.calls()]
-
-

@@ -1,8 +1,8 @@
 """What `--fail` understands, and which attempts it strikes."""
 
 import pytest
-
 from rehearsal.play import ORDER, saga_of
+
 from sagactl.machine.command import Phase
 from sagactl.rehearsal.fault import (
     Fault,

@@ -1,11 +1,12 @@
 """The sandbox's HTTP, byte by byte: what it serves, and what it refuses to guess about."""
 
 import json
+import re
 import socket
 
 import pytest
-
 from rehearsal.play import PATIENCE_S, Play, everything, one_step
+
 from sagactl.rehearsal.wire import MAX_BODY_BYTES, MAX_HEAD_BYTES
 
 # It echoes the request's number, so that a body which was read wrongly shows in the reply.
@@ -17,7 +18,7 @@ HEAD = b"POST /svc/echo HTTP/1.1\r\nHost: sandbox\r\n"
 
 
 def statuses(reply: bytes) -> list[int]:
-    return [int(part[:3]) for part in reply.split(b"HTTP/1.1 ")[1:]]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", reply)]
 
 
 def bodies(reply: bytes) -> list[object]:
@@ -127,7 +128,7 @@ def test_no_content_has_neither_body_nor_length() -> None:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n", 400),
         (HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), 413),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (MAX_BODY_BYTES + 1), 413),
-        (HEAD + b"X: " + b"x" * (MAX_HEAD_BYTES - len(HEAD)), 431),
+        (HEAD + b"X: " + b"x" * MAX_HEAD_BYTES, 431),
     ],
 )
 def test_what_cannot_be_served_is_refused_and_the_connection_closed(
@@ -139,6 +140,13 @@ def test_what_cannot_be_served_is_refused_and_the_connection_closed(
     assert statuses(reply) == [status]
     assert b"Connection: close" in reply
     assert play.ledger.calls() == []
+
+
+def test_a_refusal_is_read_although_its_client_was_still_sending() -> None:
+    size = 8 * MAX_BODY_BYTES
+    with Play(ECHO) as play, play.connect() as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+        assert statuses(everything(connection)) == [413]
 
 
 def test_a_body_of_just_the_size_allowed_is_read() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-
 from rehearsal.play import ORDER, Play, effects, everything, of_saga, one_step, saga_of
+
 from sagactl.rehearsal.fault import parse_fault
 from sagactl.rehearsal.ledger import EffectKind, Ledger
 from sagactl.rehearsal.participant import Participant
@@ -385,7 +385,9 @@ def test_a_dropped_connection_ends_without_a_reply_though_the_client_stays() -> 
     assert len(play.ledger.left()) == 1
 
 
-@pytest.mark.parametrize(("fault", "effect"), [("reset-after", "applied"), ("reset-before", "none")])
+@pytest.mark.parametrize(
+    ("fault", "effect"), [("reset-after", "applied"), ("reset-before", "none")]
+)
 def test_a_connection_is_reset_on_order(fault: str, effect: str) -> None:
     with sandbox(f"charge={fault}") as play, play.connect() as connection:
         connection.sendall(raw("POST", "/pay/charges", CHARGE, b'{"amount": 5}'))
