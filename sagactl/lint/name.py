@@ -4,7 +4,6 @@
 silent wherever the definition does not say what there is: a reply's body, a schema left open.
 """
 
-import re
 from dataclasses import dataclass
 
 from sagactl.definition.model import Saga, Step
@@ -33,6 +32,8 @@ ELSEWHERE = {
 OPEN_KEYWORDS = (
     "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "patternProperties", "$dynamicRef",
 )  # fmt: skip
+
+MAX_REFS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,9 @@ def _step(saga: Saga, below: Path) -> Wrong | None:
     if below[0] not in names:
         return Wrong(f'no step is called "{below[0]}"{meant(str(below[0]), names)}')
     name = str(below[0])
-    wrong = _member(f"steps.{name}", below[1:], STEP_MEMBERS)
-    if wrong is None and below[1:2] == ("result",):
+    if below[1:2] == ("result",):
         return _result(saga.step(name), below[2:])
-    return wrong
+    return _member(f"steps.{name}", below[1:], STEP_MEMBERS)
 
 
 def _result(step: Step, below: Path) -> Wrong | None:
@@ -158,14 +158,15 @@ def _input(root: Json, below: Path) -> Wrong | None:
 
 
 def _resolved(root: Json, schema: Json) -> Json:
-    """The schema behind a `$ref` within the same document; None for any other."""
-    for _ in range(16):
+    """The schema behind a `$ref`; None where `properties` beside it say more, and for circles.
+
+    Others than "#/…" are refused when the definition is read.
+    """
+    for _ in range(MAX_REFS):
         if not isinstance(schema, dict) or "$ref" not in schema:
             return schema
-        pointer = str(schema["$ref"])
-        if not re.match(r"#(/|$)", pointer):
-            return None
-        schema = root
+        pointer, beside = str(schema["$ref"]), "properties" in schema
+        schema = None if beside else root
         for part in pointer.split("/")[1:]:
             name = part.replace("~1", "/").replace("~0", "~")
             schema = schema.get(name) if isinstance(schema, dict) else None

@@ -118,3 +118,15 @@ def test_a_name_is_known_where_it_has_a_value_and_nowhere_else(name: str) -> Non
         if not codes:
             known.add(spot)
     assert known == KNOWN[name]
+
+
+def test_an_input_that_is_passed_on_as_a_whole_leaves_nothing_unused() -> None:
+    text = FULL.replace("env.JSON", "input") + "input: {properties: {order_id: {type: string}}}\n"
+    assert lint(saga_of(text)) == []
+
+
+def test_problems_stand_in_the_order_of_the_text() -> None:
+    problems = lint(saga_of(FULL.replace("env.", "envy.").replace("POST", "PATCH")))
+    places = [(problem.place.line, problem.place.column) for problem in problems]
+    assert len(places) > len(EVERYWHERE) - 1
+    assert places == sorted(places)

@@ -3,8 +3,8 @@
 A step may read the results of the steps it needs, and of those that they need in their turn. What
 runs beside it may be faster today and slower tomorrow, even where `has()` is asked first.
 
-A compensation may read its own step's result too. Any other it may only ask about: with
-`has(steps.x.result)` or `steps.x.?result`, since nothing runs beside an undo any more.
+A compensation may read its own step's result too. Any other it may only ask about, with
+`has(steps.x.result)` or `steps.x.?result`: whether that step ran is another matter in every run.
 """
 
 from collections.abc import Iterator, Mapping

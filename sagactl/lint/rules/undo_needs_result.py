@@ -9,32 +9,31 @@ nothing is said. An undo that asks with `has(steps.x.result)` can be written eit
 from collections.abc import Iterator
 
 from sagactl.definition.model import OnUnknown, Saga
+from sagactl.definition.policy import templates
 from sagactl.lint.pivot import past_pivot
 from sagactl.lint.rule import Rule
-from sagactl.lint.spot import Phase, step_spots
 from sagactl.source.problem import Problem, Severity
 
 
 def check(saga: Saga) -> Iterator[Problem]:
     past = past_pivot(saga)
     for step in saga.steps:
-        if step.on_unknown is not OnUnknown.COMPENSATE or step.lookup is not None:
+        undo = step.compensation
+        if undo is None or step.on_unknown is not OnUnknown.COMPENSATE or step.lookup is not None:
             continue
+        # Nothing is undone there, whatever the word: pivot-place says so.
         if step.pivot or step.name in past:
             continue
         own = (("result",), ("steps", step.name, "result"))
-        for spot in step_spots(step):
-            if spot.phase is not Phase.COMPENSATION:
-                continue
-            for reference in spot.template.references:
-                if reference.certain and any(reference.path[: len(p)] == p for p in own):
-                    yield RULE.problem(
-                        reference.place,
-                        f'the undo of "{step.name}" reads its result, which is not known where '
-                        '"on_unknown: compensate" undoes it on suspicion',
-                        "add a lookup that finds it, or address the undo by a name of your own, "
-                        "such as step.action_key or saga.id",
-                    )
+        for reference in (r for template in templates(undo) for r in template.references):
+            if reference.certain and any(reference.path[: len(p)] == p for p in own):
+                yield RULE.problem(
+                    reference.place,
+                    f'the undo of "{step.name}" reads its result, which is not known where '
+                    '"on_unknown: compensate" undoes it on suspicion',
+                    "add a lookup that finds it, or address the undo by a name of your own, "
+                    "such as step.action_key or saga.id",
+                )
 
 
 RULE = Rule(

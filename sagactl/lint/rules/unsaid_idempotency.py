@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
 from sagactl.lint.rule import Rule
-from sagactl.lint.spot import Phase, requests
+from sagactl.lint.spot import requests
 from sagactl.source.problem import Problem, Severity
 
 UNSAFE_AGAIN = ("POST", "PATCH")
@@ -17,9 +17,7 @@ UNSAFE_AGAIN = ("POST", "PATCH")
 
 def check(saga: Saga) -> Iterator[Problem]:
     for step, phase, request in requests(saga):
-        if phase is Phase.LOOKUP or request.method not in UNSAFE_AGAIN:
-            continue
-        if request.idempotency is None:
+        if request.method in UNSAFE_AGAIN and request.idempotency is None:
             where = f'service "{request.service.name}"' if request.service else f"the {phase}"
             yield RULE.problem(
                 request.place,
