@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: nothing here is ever judged by the clock.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Tests import one another's worlds and oracles as `machine.world`, without being a package.
 sys.path.insert(0, str(Path(__file__).parent))

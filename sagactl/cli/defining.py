@@ -8,7 +8,7 @@ from sagactl.cli.exit import Exit
 from sagactl.cli.input import gather_input
 from sagactl.cli.loading import check_definition, find_definitions, load_definition
 from sagactl.cli.option import Format, LintFormat
-from sagactl.cli.printing import print_lines, print_problems, print_value
+from sagactl.cli.printing import note, print_lines, print_problems, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.scaffold import SCAFFOLD
 from sagactl.source.problem import Problem, Severity
@@ -18,7 +18,7 @@ def lint(paths: list[Path], form: LintFormat, *, strict: bool) -> Exit:
     """Print every problem of every definition found."""
     files = find_definitions(paths)
     if not files:
-        print("sagactl: no definitions found", file=sys.stderr)
+        note("no definitions found")
     problems: list[Problem] = []
     unread: list[str] = []
     for file in files:
@@ -31,7 +31,7 @@ def lint(paths: list[Path], form: LintFormat, *, strict: bool) -> Exit:
     else:
         print_problems(problems, sys.stdout)
         _print_count(len(files), problems)
-    print_lines((f"sagactl: {line}" for line in unread), sys.stderr)
+    note(*unread)
     errors = any(strict or problem.severity is Severity.ERROR for problem in problems)
     return Exit.USAGE if unread else Exit.FAILED if errors else Exit.OK
 
@@ -93,7 +93,7 @@ def _print_count(files: int, problems: list[Problem]) -> None:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
     found = f"{errors} errors, {warnings} warnings" if problems else "nothing found"
-    print(f"sagactl: {files} definitions checked: {found}", file=sys.stderr)
+    note(f"{files} definitions checked: {found}")
 
 
 def _problem_document(problem: Problem) -> dict[str, object]:

@@ -10,7 +10,7 @@ import typer
 from sagactl import __version__
 from sagactl.cli.exit import Exit
 from sagactl.cli.loading import Invalid
-from sagactl.cli.printing import print_problems
+from sagactl.cli.printing import note, print_problems
 from sagactl.cli.refusal import Refused
 from sagactl.definition.loader import DefinitionRejected
 from sagactl.journal.refusal import RunAmbiguous, RunHeld, RunNotFound, StoreRefused
@@ -25,16 +25,16 @@ def exit_of(error: BaseException) -> Exit:
             print_problems(error.problems, sys.stderr)
             return Exit.USAGE
         case Refused():
-            _say(*error.lines)
+            note(*error.lines)
             return Exit.USAGE
         case RunNotFound() | RunAmbiguous():
-            _say(str(error))
+            note(str(error))
             return Exit.USAGE
         case RunHeld():
-            _say(str(error))
+            note(str(error))
             return Exit.HELD
         case StoreRefused():
-            _say(str(error))
+            note(str(error))
             return Exit.STATE
         case BrokenPipeError():
             # Whoever read us has enough; Python must not complain about it while it shuts down.
@@ -48,18 +48,13 @@ def exit_of(error: BaseException) -> Exit:
     return Exit.BUG
 
 
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(f"sagactl: {line}", file=sys.stderr)
-
-
 def _report(error: BaseException) -> None:
     """A report to paste. Values stay out of it: a message or an argument may hold a secret."""
-    _say(
+    note(
         "this is a bug of sagactl, please report it with these lines:",
         f"  sagactl {__version__}, Python {platform.python_version()}, {platform.platform()}",
         f"  {type(error).__name__}",
     )
     for frame in traceback.extract_tb(error.__traceback__):
         name = frame.filename.rpartition("sagactl/")[2]
-        _say(f"    {name}:{frame.lineno} {frame.name}")
+        note(f"    {name}:{frame.lineno} {frame.name}")

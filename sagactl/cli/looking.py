@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from sagactl.cli.option import Format
-from sagactl.cli.printing import has_colour, print_lines, print_value
+from sagactl.cli.printing import has_colour, note, print_lines, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.state_file import find_run, state_files
 from sagactl.definition.duration import parse_duration
@@ -39,7 +39,7 @@ def list_runs(
         from sagactl.views.summary import list_table
 
         if not found:
-            print("sagactl: no sagas found", file=sys.stderr)
+            note("no sagas found")
         else:
             width = os.get_terminal_size().columns if sys.stdout.isatty() else 200
             print_lines(list_table(found, width=width, colour=has_colour(sys.stdout)))

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagactl.cli.exit import BY_STATE, Exit
+from sagactl.cli.printing import note
 from sagactl.engine.clock import Clock, SystemClock
 from sagactl.engine.driver import Driver, Watch
 from sagactl.journal.store import Store
@@ -109,15 +109,12 @@ class _Signals:
         interrupted = number is signal.SIGINT
         self.exit = Exit.INTERRUPTED if interrupted else Exit.TERMINATED
         if self._count == 1:
-            self._say("stopping when what is in flight has ended; once more to cut it off")
+            note("stopping when what is in flight has ended; once more to cut it off")
             self._driver.stop()
             if not interrupted:
                 self._loop.call_later(TERM_GRACE_S, self._driver.cut)
         elif self._count == 2:
-            self._say("cut off; what was in flight is recorded as unknown")
+            note("cut off; what was in flight is recorded as unknown")
             self._driver.cut()
         else:
             os._exit(self.exit)
-
-    def _say(self, text: str) -> None:
-        print(f"\nsagactl: {text}", file=sys.stderr, flush=True)

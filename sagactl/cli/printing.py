@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from sagactl.cli.option import Format
@@ -34,6 +34,13 @@ def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     for line in lines:
         print(_speakable(line, stream), file=stream)
+
+
+def note(*lines: str) -> None:
+    """Tell on stderr what is going on. Whoever stopped reading stops no saga by it."""
+    with suppress(OSError, ValueError):
+        for line in lines:
+            print(_speakable(f"sagactl: {line}", sys.stderr), file=sys.stderr, flush=True)
 
 
 def print_problems(problems: Iterable[Problem], stream: TextIO) -> None:

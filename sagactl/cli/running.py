@@ -6,7 +6,6 @@ import os
 import re
 import secrets as chance
 import socket
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from sagactl.cli.input import example_input, gather_input
 from sagactl.cli.loading import load_definition
 from sagactl.cli.option import Format
 from sagactl.cli.performance import Ending, Stage, perform
-from sagactl.cli.printing import print_endings, watching
+from sagactl.cli.printing import note, print_endings, watching
 from sagactl.cli.refusal import Refused
 from sagactl.cli.secret import read_env, read_secrets
 from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run, state_files
@@ -233,7 +232,7 @@ def _given(saga: Saga, pairs: list[str], file: str | None, *, sandbox: bool) -> 
     if sandbox and not pairs and file is None:
         example = example_input(saga)
         if example is not None:
-            print("sagactl: no input given: the definition's example is used", file=sys.stderr)
+            note("no input given: the definition's example is used")
             return example
     return gather_input(saga, pairs, file)
 
@@ -298,10 +297,9 @@ def _tell_deadline(kept: Kept, stage: Stage, extended: float | None) -> None:
         return
     if saga_state(kept.plan, kept.run) in ENDED or is_backwards(kept.plan, kept.run):
         return
-    print(
-        f"sagactl: the saga's time was up at {rfc3339(deadline_at)}: it is compensated now "
-        "(--extend 1h would have given it more)",
-        file=sys.stderr,
+    note(
+        f"the saga's time was up at {rfc3339(deadline_at)}: it is compensated now "
+        "(--extend 1h would have given it more)"
     )
 
 
@@ -312,7 +310,4 @@ def _tell_changed(kept: Kept) -> None:
     except OSError:
         return
     if hashlib.sha256(text).hexdigest() != kept.run.digest:
-        print(
-            f"sagactl: {path} has changed since; the saga goes on with what it began with",
-            file=sys.stderr,
-        )
+        note(f"{path} has changed since; the saga goes on with the definition it began with")

@@ -7,8 +7,6 @@ promises must hold whatever happens here.
 import random
 from dataclasses import dataclass, field, replace
 
-from sagactl.definition.template import Template, constant
-
 from sagactl.definition.model import (
     Idempotency,
     Lookup,
@@ -19,6 +17,7 @@ from sagactl.definition.model import (
     Saga,
     Step,
 )
+from sagactl.definition.template import Template, constant
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.moves import StepState as S
