@@ -173,7 +173,7 @@ def _circles(root: Map) -> Iterator[Problem]:
                 on_the_way.discard(id(node))
                 done.add(id(node))
             elif id(following) in on_the_way:
-                place = (node.key("$ref") or node).place
+                place = next(key.place for n, _ in reversed(walk) if (key := n.key("$ref")))
                 yield Problem("recursive-ref", place, 'this "$ref" leads back to itself for ever')
             elif isinstance(following, Map) and id(following) not in done:
                 walk.append((following, _judging_the_same(following, root)))

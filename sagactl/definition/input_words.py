@@ -43,8 +43,9 @@ def input_message(mistake: Mistake) -> str:
         case "additionalProperties" | "unevaluatedProperties":
             return _unknown_names(mistake)
         case "enum":
-            close = nearest(value, [str(word) for word in wanted]) if value else None
-            meant = f'; did you mean "{close}"?' if close and isinstance(value, str) else ""
+            words = [word for word in wanted if isinstance(word, str)]
+            close = nearest(value, words) if isinstance(value, str) else None
+            meant = f'; did you mean "{close}"?' if close else ""
             return f"must be {_either([_written(word) for word in wanted])}{meant}"
         case "const":
             return f"must be {_written(wanted)}"
@@ -59,9 +60,9 @@ def input_message(mistake: Mistake) -> str:
             return f"has no {_both(needs)}, which goes with another name in it"
         case "anyOf" | "oneOf":
             return "fits none of the forms that are allowed, or more than the one that is"
-        case "not":
+        case "not" if wanted != {}:
             return "has a form that is not allowed"
-        case "None":  # the schema is false
+        case "not" | "None":  # the schema is false
             return "is not allowed at all"
     return f'does not fit "{keyword}" of its schema'
 

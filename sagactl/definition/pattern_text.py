@@ -190,7 +190,8 @@ class _Reading:
         piece = self.choice(depth + 1)
         if not self._take(")"):
             self.refuse('a "(" is not closed')
-        return piece if look is None else Look(piece, look == "!")
+        # A group around an edge may be repeated, the bare edge may not.
+        return Sequence((piece,)) if look is None else Look(piece, look == "!")
 
     def _escape(self) -> Piece:
         char = self._next()

@@ -19,6 +19,7 @@ from sagactl.definition.pattern import PatternTooCostly, matches
 from sagactl.definition.pattern_text import PatternRejected
 from sagactl.definition.shape import Fault, Mistake, faults
 from sagactl.source.node import Json, List, Map, Node, descend, plain
+from sagactl.source.place import Place
 from sagactl.source.problem import Problem, Severity
 
 NAME = "saga.schema.json"
@@ -52,11 +53,12 @@ def check_shape(node: Node) -> list[Problem]:
 def shape_faults(node: Node) -> list[Fault]:
     """The same, each with the path to what is wrong; `input` apart, which has its own check."""
     validator = _definition_validator()
-    found = [
-        fault
-        for error in validator.iter_errors(plain(node))
-        for fault in faults(node, _mistake(error), validator.schema)
-    ]
+    # Two keywords can mind the same thing (a number is no text, and none of the words either).
+    once: dict[tuple[Place, str], Fault] = {}
+    for error in validator.iter_errors(plain(node)):
+        for fault in faults(node, _mistake(error), validator.schema):
+            once.setdefault((fault.problem.place, fault.problem.message), fault)
+    found = list(once.values())
     schema = node.get("input") if isinstance(node, Map) else None
     if isinstance(schema, Map):
         problems = check_input_schema(plain(schema), schema)
@@ -180,6 +182,7 @@ def _input_validator(schema: Json, value: Json) -> Any:
                 lambda on, v: not on or not isinstance(v, list) or are_different(v)
             ),
             "multipleOf": _keyword(lambda of, v: not _is_number(v) or is_multiple(v, of)),
+            "properties": _properties,
             "patternProperties": _pattern_properties,
             "additionalProperties": _additional_properties,
         },
@@ -205,6 +208,16 @@ def _counted(usual: Any, left: Iterator[int]) -> Any:
         yield from usual(validator, wanted, value, schema) or ()
 
     return check
+
+
+def _properties(
+    validator: Any, properties: Mapping[str, Json], value: Json, schema: Json
+) -> Iterator[Any]:
+    for name, below in properties.items() if isinstance(value, dict) else ():
+        if name in value:
+            # The library forgets the path of what a `false` forbids.
+            said = {"not": {}} if below is False else below
+            yield from validator.descend(value[name], said, path=name, schema_path=name)
 
 
 def _pattern_properties(
