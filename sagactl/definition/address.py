@@ -68,7 +68,7 @@ def evaluate_url(
 ) -> str:
     """The absolute URL of a request; raises ExpressionFailed where data would change its shape."""
     if base is not None:
-        root = _origin(evaluate_text(base, scope), base)
+        root = _origin(_rendered(base, scope), base)
         address = root.rstrip("/") + _rendered(url, scope)
     else:
         address = _rendered(url, scope)

@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. It keeps its whole definition: `definition` is the text, `digest` its SHA-256."""
+    """A run began. It keeps its whole definition: the text, and its SHA-256 as `digest`."""
 
     run_id: str
     saga: str

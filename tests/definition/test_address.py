@@ -95,6 +95,16 @@ def test_Y17_the_host_never_comes_from_data() -> None:
         url("GET https://${{ x }}/a", "evil.example")
 
 
+def test_Y17_nor_does_the_host_of_a_service() -> None:
+    _, template, _ = line("GET /a")
+    node, _ = read(Source("s.yaml", "url: https://${{ x }}/v1"))
+    assert template is not None
+    assert isinstance(node, Map)
+    base = parse_template(node.entries[0].value)[0]
+    with pytest.raises(ExpressionFailed, match="from env only"):
+        evaluate_url(base, template, None, {"x": "evil.example"})
+
+
 @pytest.mark.parametrize("base", ["ftp://h", "h/v1", "", "http://", "http://h\\@e", "http://h:0"])
 def test_a_service_url_is_http_with_a_host(base: str) -> None:
     with pytest.raises(ExpressionFailed):
