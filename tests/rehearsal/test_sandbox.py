@@ -102,6 +102,15 @@ def test_put_and_delete_without_a_key_are_idempotent_by_their_path(method: str) 
     assert [effect.call.path for effect in play.ledger.left()] == ["/svc/things/1", "/svc/things/2"]
 
 
+def test_a_put_without_a_key_is_answered_alike_in_another_sandbox() -> None:
+    saga = one_step("action: {request: PUT /things/1, result: '${{ response.body.id }}'}")
+    answers = []
+    for _ in range(2):
+        with Play(saga) as play:
+            answers.append(play.call("PUT", "/svc/things/1"))
+    assert answers[0] == answers[1]
+
+
 def test_reading_changes_nothing_in_the_world() -> None:
     with Play(one_step("action: GET /rates")) as play:
         assert play.call("GET", "/svc/rates", None, of_saga("s1", "act", "k1")).status == 200
@@ -425,6 +434,23 @@ def test_a_count_is_for_the_first_attempts_only() -> None:
         calls = [play.call("POST", "/pay/charges", {"amount": 5}, CHARGE) for _ in range(4)]
     assert [call.status for call in calls] == [503, 503, 200, 200]
     assert [kind for _, kind in effects(play.ledger)] == ["none", "none", "applied", "replayed"]
+
+
+def test_a_call_under_way_counts_as_an_attempt() -> None:
+    slow = [parse_fault("charge=slowx1")]
+    participant = Participant(saga_of(ORDER), Ledger(), slow)
+    first = participant.turn(received("POST", "/pay/charges", CHARGE))
+    assert first.fault == slow[0]
+    with participant.working(first):
+        other = of_saga("s1", "charge", "k-other")
+        assert participant.turn(received("POST", "/pay/charges", other)).fault is None
+
+
+@pytest.mark.parametrize("fault", ["202", "garbage"])
+def test_a_refusal_is_not_dressed_up_as_success(fault: str) -> None:
+    with sandbox(f"charge={fault}") as play:
+        play.call("POST", "/pay/charges/x/refund", None, REFUND)
+        assert play.call("POST", "/pay/charges", {"amount": 5}, CHARGE).status == 410
 
 
 def test_each_saga_is_struck_by_itself() -> None:
