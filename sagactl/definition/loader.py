@@ -4,6 +4,8 @@ A mistake in one corner does not hide those in another: what is wrong in itself 
 where the rest has the right shape it is built too, so that its mistakes are told as well.
 """
 
+from dataclasses import replace
+
 from sagactl.definition.builder import build
 from sagactl.definition.model import Saga
 from sagactl.definition.shape import Fault, Path
@@ -95,4 +97,12 @@ def _is_error(problem: Problem) -> bool:
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: (problem.place.line, problem.place.column))
+    told = [replace(p, message=_one_line(p.message)) for p in problems]
+    return sorted(told, key=lambda problem: (problem.place.line, problem.place.column))
+
+
+def _one_line(message: str) -> str:
+    """A message on one line, whatever it quotes: a line break in it would forge another problem."""
+    if message.isprintable():
+        return message
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)

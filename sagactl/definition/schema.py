@@ -215,18 +215,22 @@ def _properties(
 ) -> Iterator[Any]:
     for name, below in properties.items() if isinstance(value, dict) else ():
         if name in value:
-            # The library forgets the path of what a `false` forbids.
-            said = {"not": {}} if below is False else below
-            yield from validator.descend(value[name], said, path=name, schema_path=name)
+            yield from _below(validator, value, name, below)
+
+
+def _below(validator: Any, value: Mapping[str, Json], name: str, schema: Json) -> Iterator[Any]:
+    # The library forgets the path of what a `false` forbids.
+    said = {"not": {}} if schema is False else schema
+    yield from validator.descend(value[name], said, path=name)
 
 
 def _pattern_properties(
     validator: Any, patterns: Mapping[str, Json], value: Json, schema: Json
 ) -> Iterator[Any]:
     for pattern, below in patterns.items() if isinstance(value, dict) else ():
-        for name, item in value.items():
+        for name in value:
             if _fits(pattern, name):
-                yield from validator.descend(item, below, path=name, schema_path=pattern)
+                yield from _below(validator, value, name, below)
 
 
 def _additional_properties(
@@ -243,7 +247,7 @@ def _additional_properties(
         yield ValidationError("")
     elif isinstance(allowed, dict):
         for name in others:
-            yield from validator.descend(value[name], allowed, path=name)
+            yield from _below(validator, value, name, allowed)
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -79,7 +79,7 @@ def _unknown_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Ite
         if name in known:
             continue
         code, hint = "unknown-key", None
-        message = f'unknown key "{name}" in {_thing(root, mistake)}'
+        message = f"unknown key {shown(name)} in {_thing(root, mistake)}"
         close = nearest(name, known)
         if name in NOT_YET:
             code, message = "not-yet", f'"{name}" is not carried out by this version of sagactl'
@@ -104,12 +104,13 @@ def _owners(name: str, whole: Mapping[str, Any]) -> str:
 
 
 def _missing_keys(root: Node, mistake: Mistake) -> Iterator[Fault]:
-    present = list(mistake.value)
+    known = mistake.schema["properties"]
+    unknown = [name for name in mistake.value if name not in known]
     node = descend(root, mistake.path)
     for name in mistake.wanted:
         # One slip of the pen is one problem: "acton" is told as an unknown key already.
-        meant = any(nearest(other, [name]) for other in present)
-        if name in present or meant or any(other in NOT_YET for other in present):
+        meant = any(other in NOT_YET or nearest(other, [name]) for other in unknown)
+        if name in mistake.value or meant:
             continue
         message = f'{_thing(root, mistake)} has no "{name}"'
         place = _place_of_map(root, mistake.path, node)
@@ -121,7 +122,7 @@ def _bad_name(root: Node, mistake: Mistake) -> Fault:
     place = _key_place(descend(root, mistake.path), name)
     says = mistake.schema.get("errorMessage", "is not allowed here")
     return Fault(
-        (*mistake.path, name), Problem("bad-name", place, f'"{name}" {says}'), is_apart=False
+        (*mistake.path, name), Problem("bad-name", place, f"{shown(name)} {says}"), is_apart=False
     )
 
 
@@ -197,13 +198,13 @@ def _thing(root: Node, mistake: Mistake) -> str:
         node = descend(root, path)
         name = node.get("name") if isinstance(node, Map) else None
         if isinstance(name, Scalar) and isinstance(name.value, str):
-            return f'step "{name.value}"'
+            return f"step {shown(name.value)}"
         return "a step"
     if title == "Service":
-        return f'service "{path[-1]}"'
+        return f"service {shown(path[-1])}"
     owner = descend(root, path[:2]) if len(path) > 2 and path[0] == "steps" else None
     name = owner.get("name") if isinstance(owner, Map) else None
-    of = f' of step "{name.value}"' if isinstance(name, Scalar) else ""
+    of = f" of step {shown(name.value)}" if isinstance(name, Scalar) else ""
     return f'"{path[-1]}"{of}'
 
 
@@ -212,7 +213,7 @@ def _named(path: Path) -> str:
         return "a definition"
     last = path[-1]
     if isinstance(last, str):
-        return f'"{last}"'
+        return shown(last)
     owner = next((part for part in reversed(path) if isinstance(part, str)), "list")
     return f'item {last + 1} of "{owner}"'
 
