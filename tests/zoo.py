@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -130,6 +130,7 @@ canned("bad-gzip", ok(b"\x1f\x8b\x08broken", "Content-Encoding: gzip"))
 canned("bomb", ok(gzip.compress(b"0" * 5_000_000), "Content-Encoding: gzip"))
 canned("identity", ok(OK_BODY, "Content-Encoding: identity"))
 canned("many-headers", ok(OK_BODY, *(f"X-{n}: {n}" for n in range(9000))))
+canned("many-small-headers", ok(OK_BODY, *(["X: y"] * 300)))
 canned("many-headers-refused", reply("422 Unprocessable Content", b"", *(["X: y"] * 300)))
 canned(
     "terminal", reply("400 Bad Request", json.dumps({"error": "\x1b[2J\u202eevil\r\nx"}).encode())
@@ -161,6 +162,15 @@ async def reset_mid_body(peer: Peer) -> None:
     # The reset overtakes what the other side has not read yet, so it is given time to read.
     await asyncio.sleep(0.05)
     peer.reset()
+
+
+@animal
+async def pushy_later(peer: Peer) -> None:
+    """Gives notice to an idle connection and waits for the other side to hang up."""
+    await peer.say(ok())
+    await asyncio.sleep(0.02)
+    await peer.say(reply("408 Request Timeout"))
+    await peer.reader.read()
 
 
 @animal
@@ -222,10 +232,19 @@ async def parrot(peer: Peer) -> bool:
 
 
 class Zoo:
-    """`async with Zoo() as zoo:` serves the animals; `zoo.met` are the requests that came."""
+    """`async with Zoo() as zoo:` serves the animals; `zoo.met` are the requests that came.
 
-    def __init__(self, host: str = "127.0.0.1", ssl_context: ssl.SSLContext | None = None) -> None:
+    `guests` are animals of this zoo alone.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        ssl_context: ssl.SSLContext | None = None,
+        guests: Mapping[str, Animal] | None = None,
+    ) -> None:
         self.host = host
+        self.animals = {**ANIMALS, **(guests or {})}
         self.met: list[Peer] = []
         self.connections = 0
         self._ssl = ssl_context
@@ -246,6 +265,11 @@ class Zoo:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return len(self._tasks)
 
     async def deserted(self) -> None:
         """Wait until the other side has closed every connection."""
@@ -283,7 +307,7 @@ class Zoo:
         body = await reader.readexactly(int(fields.get("content-length", 0)))
         peer = Peer(number, head, body, reader, writer, fields)
         self.met.append(peer)
-        return bool(await ANIMALS[peer.animal](peer))
+        return bool(await self.animals[peer.animal](peer))
 
 
 def closed_port() -> int:

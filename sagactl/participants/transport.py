@@ -133,8 +133,6 @@ class Connections(httpx.AsyncBaseTransport):
         except OSError as error:
             cause = _last_of(error)
             raise httpx.ConnectError(f"{cause} ({where})", request=request) from cause
-        if connection.is_lost():
-            raise httpx.ConnectError(f"closed at once ({where})", request=request)
         return connection
 
     def _tls(self) -> ssl.SSLContext:
@@ -222,8 +220,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._idle_since is not None:
-            self._lost = True  # nobody asked: whatever it is, it is not the next reply
-            self.close()
+            self.close()  # nobody asked: whatever it is, it is not the next reply
             return
         self._http.receive_data(bytes(self._buffer[:nbytes]))
         self._unread += nbytes
@@ -249,7 +246,8 @@ class _Connection(asyncio.BufferedProtocol):
     # What the transport asks.
 
     def is_lost(self) -> bool:
-        return self._lost or self._eof
+        assert self._transport is not None
+        return self._lost or self._eof or self._transport.is_closing()
 
     def is_young(self) -> bool:
         return self._idle_since is None or self._loop.time() - self._idle_since < MAX_IDLE_S
@@ -316,14 +314,12 @@ class _Connection(asyncio.BufferedProtocol):
     async def receive(self) -> h11.Event:
         """The next event of the reply; raises ReadError, WriteError or RemoteProtocolError."""
         while True:
-            unanswered = self._http.their_state is h11.SEND_RESPONSE
-            if self._eof and unanswered and not self._http.trailing_data[0]:
-                raise httpx.ReadError("connection closed without a reply")
+            answered = self._http.their_state is not h11.SEND_RESPONSE
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                if self._eof and unanswered and error.error_status_hint != TOO_LARGE:
-                    raise httpx.ReadError("connection closed within the headers") from None
+                if self._eof and not answered and error.error_status_hint != TOO_LARGE:
+                    raise httpx.ReadError("connection closed without a reply") from None
                 words = BYTES.sub(r'"\1"', str(error))
                 raise httpx.RemoteProtocolError(words) from None
             if isinstance(event, h11.Event):

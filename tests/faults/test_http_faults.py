@@ -186,7 +186,8 @@ def test_H5_a_slow_reply_ends_at_the_deadline_whatever_it_drips(
 
 
 @pytest.mark.parametrize(
-    "animal", ["endless-body", "endless-headers", "many-headers", "bomb", "drip-body"]
+    "animal",
+    ["endless-body", "endless-headers", "many-headers", "many-small-headers", "bomb", "drip-body"],
 )
 def test_H6_too_much_is_cut_off_and_the_status_still_decides(animal: str) -> None:
     assert met(animal, needs_body=True, timeout_s=5.0 if animal != "drip-body" else 0.3).kind is (
@@ -236,8 +237,7 @@ def test_H9_a_success_that_cannot_be_read_did_happen(body: bytes) -> None:
             await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body)
             return True
 
-        ANIMALS["corpus"] = corpus
-        async with Zoo() as zoo:
+        async with Zoo(guests={"corpus": corpus}) as zoo:
             return await meet(zoo, "corpus", **fields)
 
     assert run(story(needs_body=True)).kind is RESULT_LOST
@@ -297,8 +297,7 @@ def _answered(status: int, **fields: Any) -> Outcome:
             await peer.say(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
             return True
 
-        ANIMALS["says"] = says
-        async with Zoo() as zoo:
+        async with Zoo(guests={"says": says}) as zoo:
             return await meet(zoo, "says", **fields)
 
     return run(story())
@@ -319,20 +318,22 @@ def test_H20_proxies_in_the_environment_are_not_used(monkeypatch: pytest.MonkeyP
 
 
 def test_H20_proxies_are_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> tuple[Outcome, str]:
-        async with Zoo() as zoo:
+    async def story() -> tuple[Outcome, list[str]]:
+        # To a proxy the target is the whole URL, so the animal is found where its scheme stands.
+        async with Zoo(guests={"http:": ANIMALS["ok"]}) as zoo:
             for name in PROXIES:
                 monkeypatch.delenv(name, raising=False)
             monkeypatch.setenv("http_proxy", zoo.url(""))
             web = Web({}, trust_env=True)
-            # To a proxy the target is the whole URL, so the animal is found behind the scheme.
-            ANIMALS["http:"] = ANIMALS["ok"]
-            outcome = await web.send(call("http://pay.example/charges"))
+            for _ in range(2):
+                outcome = await web.send(call("http://pay.example/charges"))
             await web.aclose()
-            return outcome, zoo.met[0].line
+            assert zoo.connections == 2, "what may not be repeated gets a connection of its own"
+            return outcome, [peer.line for peer in zoo.met]
 
-    outcome, line = run(story())
-    assert (outcome.kind, line) == (APPLIED, "POST http://pay.example/charges HTTP/1.1")
+    outcome, lines = run(story())
+    assert outcome.kind is APPLIED
+    assert lines == ["POST http://pay.example/charges HTTP/1.1"] * 2
 
 
 @pytest.mark.parametrize(
@@ -349,8 +350,8 @@ def test_H20_a_proxy_that_refuses_means_not_sent(
     scheme: str, proxy: str, retriable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story() -> Outcome:
-        async with Zoo() as zoo:
-            ANIMALS["pay.example:443"] = ANIMALS["broken"]  # what CONNECT asks for
+        # What CONNECT asks for is host and port.
+        async with Zoo(guests={"pay.example:443": ANIMALS["broken"]}) as zoo:
             for name in PROXIES:
                 monkeypatch.delenv(name, raising=False)
             value = proxy.format(closed=closed_port(), zoo=zoo.port)
@@ -408,17 +409,45 @@ def test_H22_an_ipv6_address_is_reached_and_named_with_brackets() -> None:
     assert host.startswith("[::1]:")
 
 
-def test_H22_a_dead_first_address_does_not_cost_the_deadline() -> None:
-    """`localhost` has two addresses; the service listens on one of them only."""
+def _resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Every name has these addresses, in this order."""
 
+    def lookup(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        stream = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*stream, (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+def test_H22_a_dead_first_address_does_not_cost_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def story() -> Outcome:
         async with Zoo("127.0.0.1") as zoo:
-            web = Web({})
-            outcome = await web.send(call(zoo.url("ok", host="localhost")))
-            await web.aclose()
-            return outcome
+            with socket.socket() as deaf:
+                deaf.bind(("127.0.0.2", zoo.port))
+                deaf.listen(0)
+                # Its backlog is full, so that it does not even refuse.
+                crowd = [socket.socket() for _ in range(4)]
+                for one in crowd:
+                    one.setblocking(False)
+                    one.connect_ex(deaf.getsockname())
+                _resolving_to(monkeypatch, "127.0.0.2", "127.0.0.1")
+                try:
+                    return await meet(zoo, "ok", host="pay.example", timeout_s=10.0)
+                finally:
+                    for one in crowd:
+                        one.close()
 
     assert run(story()).kind is APPLIED
+
+
+def test_H22_several_addresses_that_refuse_are_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolving_to(monkeypatch, "127.0.0.1", "127.0.0.2")
+    port = closed_port()
+    outcome = sent(f"http://pay.example:{port}/")
+    assert outcome.kind is NOT_SENT
+    assert outcome.detail == f"connection refused (pay.example:{port})"
 
 
 @pytest.mark.parametrize("host", ["bücher.invalid", "xn--bcher-kva.invalid"])

@@ -78,11 +78,13 @@ def call(
     )
 
 
-async def meet(zoo: Zoo, animal: str, *, web: Web | None = None, **fields: Any) -> Outcome:
-    """The outcome of one call to an animal."""
+async def meet(
+    zoo: Zoo, animal: str, *, web: Web | None = None, host: str | None = None, **fields: Any
+) -> Outcome:
+    """The outcome of one call to an animal; `host` is another name for the zoo."""
     used = web or Web({})
     try:
-        return await used.send(call(zoo.url(animal), **fields))
+        return await used.send(call(zoo.url(animal, host), **fields))
     finally:
         if web is None:
             await used.aclose()

@@ -127,10 +127,11 @@ def test_fail_when_that_cannot_be_told_never_rejects() -> None:
 
 
 def test_a_reply_that_cannot_be_read_may_be_the_one_fail_when_means() -> None:
-    fails = template("${{ !has(response.body.id) }}")
-    for phase in (Phase.ACTION, Phase.COMPENSATION):
-        assert judged(reply(200, b"<html>"), phase=phase, fail_when=fails).kind is RESULT_LOST
-    assert judged(reply(500, b"<html>"), fail_when=fails).kind is UNKNOWN
+    for condition in ("${{ !has(response.body.id) }}", "${{ !has(response.body) }}"):
+        fails = template(condition)
+        for phase in (Phase.ACTION, Phase.COMPENSATION):
+            assert judged(reply(200, b"<html>"), phase=phase, fail_when=fails).kind is RESULT_LOST
+        assert judged(reply(500, b"<html>"), fail_when=fails).kind is UNKNOWN
 
 
 def test_a_condition_that_is_false_leaves_the_outcome_unknown() -> None:
@@ -214,6 +215,7 @@ def test_a_result_made_of_the_whole_response_needs_the_body() -> None:
 def test_a_compensation_needs_no_readable_reply() -> None:
     outcome = judged(reply(200, b"<html>"), phase=Phase.COMPENSATION)
     assert (outcome.kind, outcome.result) == (APPLIED, None)
+    assert judged(reply(200, {"id": 1}), phase=Phase.COMPENSATION).result is None
 
 
 def test_a_compensation_that_names_a_result_needs_it() -> None:
@@ -307,7 +309,8 @@ def test_found_that_cannot_be_told_is_no_answer(seen: Reply) -> None:
 
 
 def test_found_that_asks_whether_something_is_there_needs_a_readable_body() -> None:
-    assert looked(reply(200, b"<"), found="${{ has(response.body.id) }}").found is None
+    for found in ("${{ has(response.body.id) }}", "${{ has(response.body) }}"):
+        assert looked(reply(200, b"<"), found=found).found is None
 
 
 def test_found_with_a_result_that_is_lost_is_still_found() -> None:

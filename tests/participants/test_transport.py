@@ -9,7 +9,7 @@ import httpx
 import pytest
 from zoo import Zoo, certificates, closed_port
 
-from sagactl.participants.transport import MAX_IDLE_S, Connections
+from sagactl.participants.transport import MAX_IDLE, MAX_IDLE_S, Connections
 
 Story = Callable[[Zoo, httpx.AsyncClient], Awaitable[None]]
 
@@ -95,6 +95,26 @@ def test_requests_at_the_same_time_have_a_connection_each() -> None:
             await asyncio.gather(*(client.get(zoo.url("ok")) for _ in range(20)))
 
     assert tell(story).connections == 20
+
+
+def test_a_connection_that_speaks_unasked_is_closed() -> None:
+    async def story(zoo: Zoo, client: httpx.AsyncClient) -> None:
+        await client.get(zoo.url("pushy-later"))
+        await zoo.deserted()
+        assert (await client.get(zoo.url("ok"))).status_code == 200
+
+    assert tell(story).connections == 2
+
+
+def test_no_more_than_so_many_connections_are_kept() -> None:
+    async def story(zoo: Zoo, client: httpx.AsyncClient) -> None:
+        await asyncio.gather(*(client.get(zoo.url("ok")) for _ in range(MAX_IDLE + 20)))
+        assert zoo.connections == MAX_IDLE + 20
+        async with asyncio.timeout(20):
+            while zoo.open > MAX_IDLE:
+                await asyncio.sleep(0)
+
+    tell(story)
 
 
 def test_head_and_body_leave_in_one_write() -> None:
