@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from sagactl.cli.exit import Exit
-from sagactl.cli.input import gather_input
 from sagactl.cli.loading import check_definition, find_definitions, load_definition
 from sagactl.cli.option import Format, LintFormat
 from sagactl.cli.printing import note, print_lines, print_problems, print_value
@@ -45,6 +44,7 @@ def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) 
     planned = make_plan(saga)
     run = None
     if inputs or input_file:
+        from sagactl.cli.input import gather_input
         from sagactl.cli.preview import preview
 
         run = preview(saga, gather_input(saga, inputs, input_file))
@@ -52,12 +52,6 @@ def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) 
         print_lines(plan_lines(planned, run))
     else:
         print_value(plan_document(planned, run), output)
-
-
-def schema() -> None:
-    from sagactl.definition.schema import schema_text
-
-    sys.stdout.write(schema_text())
 
 
 def init(folder: Path) -> None:

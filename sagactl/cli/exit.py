@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-from sagactl.machine.state import SagaState
-
 
 class Exit(IntEnum):
     """What the process says when it ends; the README's table is tested against this."""
@@ -31,16 +29,6 @@ MEANING: dict[Exit, str] = {
     Exit.STATE: "the state cannot be read or written",
     Exit.INTERRUPTED: "interrupted by Ctrl-C, resumable",
     Exit.TERMINATED: "terminated by SIGTERM or SIGHUP, resumable",
-}
-
-BY_STATE: dict[SagaState, Exit] = {
-    SagaState.COMPLETED: Exit.OK,
-    SagaState.FAILED: Exit.FAILED,
-    SagaState.STUCK: Exit.STUCK,
-    SagaState.ABANDONED: Exit.STUCK,
-    SagaState.STARTED: Exit.PENDING,
-    SagaState.PENDING: Exit.PENDING,
-    SagaState.COMPENSATING: Exit.PENDING,
 }
 
 # Several sagas at once: the worst of them speaks, in this order.

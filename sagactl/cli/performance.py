@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagactl.cli.exit import BY_STATE, Exit
+from sagactl.cli.exit import Exit
 from sagactl.cli.printing import note
 from sagactl.engine.clock import Clock, SystemClock
 from sagactl.engine.driver import Driver, Watch
@@ -16,10 +16,20 @@ from sagactl.journal.store import Store
 from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
-from sagactl.machine.state import ENDED, saga_state
+from sagactl.machine.state import ENDED, SagaState, saga_state
 
 # Docker sends SIGKILL ten seconds after SIGTERM; what is in flight must be on disk before that.
 TERM_GRACE_S = 8.0
+
+BY_STATE: dict[SagaState, Exit] = {
+    SagaState.COMPLETED: Exit.OK,
+    SagaState.FAILED: Exit.FAILED,
+    SagaState.STUCK: Exit.STUCK,
+    SagaState.ABANDONED: Exit.STUCK,
+    SagaState.STARTED: Exit.PENDING,
+    SagaState.PENDING: Exit.PENDING,
+    SagaState.COMPENSATING: Exit.PENDING,
+}
 
 
 @dataclass

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl import __version__
-from sagactl.cli.exit import BY_STATE, Exit, worst
+from sagactl.cli.exit import Exit, worst
 from sagactl.cli.input import example_input, gather_input
 from sagactl.cli.loading import load_definition
 from sagactl.cli.option import Format
-from sagactl.cli.performance import Ending, Stage, perform
+from sagactl.cli.performance import BY_STATE, Ending, Stage, perform
 from sagactl.cli.printing import note, print_endings, watching
 from sagactl.cli.refusal import Refused
 from sagactl.cli.secret import read_env, read_secrets

@@ -62,9 +62,9 @@ def schema() -> None:
 
     Example: sagactl schema > saga.schema.json
     """
-    from sagactl.cli import defining
+    from sagactl.definition.schema import schema_text
 
-    defining.schema()
+    print(schema_text(), end="")
 
 
 def run(
