@@ -9,7 +9,7 @@ from sagactl.definition.policy import names_under
 
 PREFIX = "SAGACTL_SECRET_"
 # What a secret is in the sandbox, where nobody asks for the right one.
-SANDBOX_SECRET = "sandbox"
+SANDBOX_SECRET = "played-by-the-sandbox"
 
 
 def read_env(saga: Saga) -> dict[str, str]:

@@ -58,7 +58,7 @@ def begin(plan: Plan, run: Run, name: str, at: float = 1001.0) -> tuple[Run, Cal
     }[call.phase]
     began = kind(
         at=at, step=name, attempt=call.attempt, key=call.key, method=call.sending.method,
-        url=call.sending.url, content_type=None, body=call.sending.body,
+        url=call.sending.url, content_type=call.sending.content_type, body=call.sending.body,
     )  # fmt: skip
     return apply(run, began), call
 
@@ -267,3 +267,128 @@ def test_a_skipped_step_between_two_others_keeps_their_order_of_undoing() -> Non
     (undo,) = outstanding(plan, run)
     assert isinstance(undo, Call)
     assert undo.step == "c"
+
+
+def test_nothing_is_undone_while_any_action_is_still_executing() -> None:
+    plan, run = make(step("x"), step("b"), step("c"))
+    run = end(plan, run, "x", outcome("applied", 200))
+    run, c = begin(plan, run, "c")
+    run = end(plan, run, "b", outcome("rejected", 422))
+    assert outstanding(plan, run) == ()
+    run = apply(run, verdict(plan, run, c, outcome("applied", 200), 1005.0))
+    assert {c.step for c in outstanding(plan, run) if isinstance(c, Call)} == {"x", "c"}
+
+
+def test_a_saga_that_turned_sends_no_doubtful_action_again() -> None:
+    plan, run = make(step("a"), step("b"))
+    run = end(plan, run, "a", outcome("unknown"))
+    assert call_of(plan, run, "a").phase is Phase.ACTION
+    run = end(plan, run, "b", outcome("rejected", 422))
+    assert notes(outstanding(plan, run)) == ["OutcomeAssumed"]
+
+
+def test_the_bytes_of_the_first_attempt_are_the_bytes_of_every_other() -> None:
+    counted = parse_template(Scalar(PLACE, "${{ step.attempt }}", ""))[0]
+    plan, run = make(step("a", action=request("PUT", "/a", json=counted)))
+    first = call_of(plan, run, "a")
+    assert first.sending.body == "1"
+    run = end(plan, run, "a", outcome("not_sent"))
+    second = call_of(plan, run, "a")
+    assert second.attempt == 2
+    assert second.sending == first.sending
+
+
+def finishing(budget_s: float | None = None, *, past_pivot: bool = False) -> tuple[Plan, Run]:
+    needs = ("p",) if past_pivot else ()
+    a = step("a", needs=needs, on_unknown=OnUnknown.FINISH, budget_s=budget_s)
+    plan, run = make(step("p", pivot=True), a) if past_pivot else make(a)
+    if past_pivot:
+        run = end(plan, run, "p", outcome("applied", 200))
+    return plan, run
+
+
+def test_finish_keeps_asking_until_its_budget_is_spent_and_then_holds() -> None:
+    plan, run = finishing(budget_s=20.0)
+    at = 1001.0
+    while isinstance(outstanding(plan, run)[0], Call):
+        at = max(at + 0.1, outstanding(plan, run)[0].due_at or 0.0)
+        run = end(plan, run, "a", outcome("unknown"), at)
+        assert at < 1030.0
+    assert at > 1015.0
+    assert notes(outstanding(plan, run)) == ["OutcomeHeld"]
+
+
+def test_past_the_pivot_finish_never_gives_up() -> None:
+    plan, run = finishing(budget_s=1.0, past_pivot=True)
+    for at in range(1010, 1100, 10):
+        run = end(plan, run, "a", outcome("unknown"), float(at))
+    assert isinstance(outstanding(plan, run)[0], Call)
+
+
+def test_an_operator_turns_a_run_round() -> None:
+    plan, run = make(step("a"), step("b", needs=("a",)))
+    run = end(plan, run, "a", outcome("applied", 200))
+    run = apply(run, e.CompensationRequested(at=1002.0, operator="t", reason="r"))
+    (undo,) = outstanding(plan, run)
+    assert isinstance(undo, Call)
+    assert (undo.step, undo.phase) == ("a", Phase.COMPENSATION)
+    run = end(plan, run, "a", outcome("applied", 200))
+    assert saga_state(plan, run) is SagaState.FAILED
+
+
+def test_a_completed_run_without_a_pivot_can_still_be_undone() -> None:
+    plan, run = make(step("a"))
+    run = end(plan, run, "a", outcome("applied", 200))
+    assert saga_state(plan, run) is SagaState.COMPLETED
+    run = apply(run, e.CompensationRequested(at=1002.0, operator="t", reason="r"))
+    assert saga_state(plan, run) is SagaState.COMPENSATING
+
+
+def test_past_the_pivot_nothing_turns_a_run_round() -> None:
+    plan, run = make(step("a"), step("p", needs=("a",), pivot=True), step("z", needs=("p",)))
+    run = end(plan, run, "a", outcome("applied", 200))
+    run = end(plan, run, "p", outcome("applied", 200))
+    run = apply(run, e.CompensationRequested(at=1002.0, operator="t", reason="r"))
+    run = apply(run, e.DeadlinePassed(at=1003.0))
+    (call,) = outstanding(plan, run)
+    assert isinstance(call, Call)
+    assert (call.step, call.phase) == ("z", Phase.ACTION)
+
+
+def undoing(**more: object) -> tuple[Plan, Run]:
+    plan, run = make(step("a", **more), step("b", needs=("a",)))
+    run = end(plan, run, "a", outcome("applied", 200))
+    return plan, end(plan, run, "b", outcome("rejected", 422))
+
+
+def test_a_refused_compensation_is_stuck_at_once() -> None:
+    plan, run = undoing()
+    run = end(plan, run, "a", outcome("rejected", 403))
+    assert run.step("a").state is S.STUCK
+
+
+def test_a_doubtful_compensation_that_may_not_be_repeated_is_stuck_at_once() -> None:
+    plan, run = undoing(compensation=request("POST", "/a/undo"))
+    run = end(plan, run, "a", outcome("unknown"))
+    assert run.step("a").state is S.STUCK
+
+
+def test_a_doubtful_compensation_that_may_be_repeated_is_asked_again() -> None:
+    plan, run = undoing()
+    run = end(plan, run, "a", outcome("unknown"))
+    assert run.step("a").state is S.COMPENSATING
+    assert call_of(plan, run, "a").attempt == 2
+
+
+def test_a_compensation_that_never_left_is_asked_again_even_if_it_may_not_be_repeated() -> None:
+    plan, run = undoing(compensation=request("POST", "/a/undo"))
+    run = end(plan, run, "a", outcome("not_sent"))
+    assert run.step("a").state is S.COMPENSATING
+
+
+def test_no_retry_is_planned_beyond_the_key_s_time_to_live() -> None:
+    slow = Retry(9, 3600.0, 1.0, 3600.0)
+    keyed = request("POST", "/a", idempotency=Idempotency(True, ttl_s=1.0), retry=slow)
+    plan, run = make(step("a", action=keyed, lookup=Lookup(request("GET", "/a"))))
+    run = end(plan, run, "a", outcome("unknown"))
+    assert call_of(plan, run, "a").phase is Phase.LOOKUP
