@@ -24,6 +24,8 @@ from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place, Source
 from sagactl.source.problem import Problem, Related, Severity, nearest
 
+MOST_COMPARED = 300
+
 
 def build(source: Source, node: Map) -> tuple[Saga | None, list[Problem]]:
     """The saga of a map that has the right shape, or None with the problems that forbid it."""
@@ -229,7 +231,8 @@ class _Building:
 
 
 def _meant(name: str, known: Mapping[str, object]) -> str:
-    close = nearest(name, list(known))
+    # Likeness costs a look at every name: a generated file with thousands goes without.
+    close = nearest(name, list(known)) if len(known) <= MOST_COMPARED else None
     return f'; did you mean "{close}"?' if close else ""
 
 

@@ -203,6 +203,10 @@ def test_Y_any_broken_definition_is_told_with_a_place_and_never_crashes(seed: in
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10_000, 40_000, 1000))
-def test_Y_thirty_thousand_broken_definitions_are_told(seed: int) -> None:
+def test_Y_thirty_thousand_broken_definitions_are_told(
+    seed: int, pytestconfig: pytest.Config
+) -> None:
+    if "long" not in str(pytestconfig.getoption("markexpr")):
+        pytest.skip("takes minutes: pytest -m long")
     for number in range(seed, seed + 1000):
         check_one(number)
