@@ -86,8 +86,12 @@ def init(folder: Path) -> None:
 def _print_count(files: int, problems: list[Problem]) -> None:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = len(problems) - errors
-    found = f"{errors} errors, {warnings} warnings" if problems else "nothing found"
-    note(f"{files} definitions checked: {found}")
+    found = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
+    note(f"{_counted(files, 'definition')} checked: {found if problems else 'nothing found'}")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _problem_document(problem: Problem) -> dict[str, object]:

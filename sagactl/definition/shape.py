@@ -156,6 +156,8 @@ def _wrong_value(root: Node, mistake: Mistake) -> Fault:
 
 
 def _says(mistake: Mistake) -> str:
+    if mistake.keyword == "enum":
+        return f"must be {_joined([str(word) for word in mistake.wanted], 'or')}"
     types = mistake.schema.get("type", [])
     words = [TYPES[name] for name in ([types] if isinstance(types, str) else types)]
     return f"must be {_joined(words, 'or')}" if words else "is not allowed here"

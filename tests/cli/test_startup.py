@@ -6,7 +6,17 @@ import sys
 import pytest
 from conftest import DEFINITIONS, Cli
 
-LATER = ("pydantic", "httpx", "h11", "jsonschema", "tinydb", "rich", "yaml", "asyncio", "referencing")
+LATER = (
+    "pydantic",
+    "httpx",
+    "h11",
+    "jsonschema",
+    "tinydb",
+    "rich",
+    "yaml",
+    "asyncio",
+    "referencing",
+)
 
 
 def imported(cli: Cli, *arguments: str) -> set[str]:

@@ -392,3 +392,45 @@ def test_no_retry_is_planned_beyond_the_key_s_time_to_live() -> None:
     plan, run = make(step("a", action=keyed, lookup=Lookup(request("GET", "/a"))))
     run = end(plan, run, "a", outcome("unknown"))
     assert call_of(plan, run, "a").phase is Phase.LOOKUP
+
+
+def test_a_resume_gives_lookups_and_compensations_a_fresh_budget() -> None:
+    a = step("a", lookup=Lookup(request("GET", "/a")), on_unknown=OnUnknown.HOLD)
+    plan, run = make(a)
+    for at in (1001.0, 1002.0, 1003.0):
+        run = end(plan, run, "a", outcome("unknown"), at)
+    run = end(plan, run, "a", outcome("rejected", 500), 1010.0)
+    assert run.step("a").lookup.spent == 1
+    fresh = apply(run, e.RunResumed(at=1020.0, operator="t", deadline_at=None))
+    assert fresh.step("a").lookup.spent == 0
+    assert fresh.step("a").lookup.count == 1
+    plan, run = undoing()
+    run = end(plan, run, "a", outcome("not_sent"))
+    fresh = apply(run, e.RunResumed(at=1020.0, operator="t", deadline_at=None))
+    assert (fresh.step("a").compensation.spent, fresh.step("a").compensation.count) == (0, 1)
+
+
+def test_the_doubt_is_as_old_as_its_first_unknown_attempt() -> None:
+    plan, run = make(step("a"))
+    for at in (1001.0, 1002.0):
+        run = end(plan, run, "a", outcome("unknown"), at)
+    assert run.step("a").doubted_at == 1001.0
+
+
+def test_what_a_lookup_denied_is_no_longer_in_doubt() -> None:
+    b = step("b", needs=("p",), lookup=Lookup(request("GET", "/b")))
+    plan, run = make(step("p", pivot=True), b)
+    run = end(plan, run, "p", outcome("applied", 200))
+    run = end(plan, run, "b", outcome("unknown"))
+    run = apply(run, e.RunResumed(at=1002.0, operator="t", deadline_at=None))
+    (call,) = outstanding(plan, run)
+    assert isinstance(call, Call)
+    assert call.doubted
+    looked = e.LookupBegan(
+        at=1003.0, step="b", attempt=1, key="k", method="GET", url="u", content_type=None, body=None
+    )
+    run = apply(run, looked)
+    run = apply(run, e.LookupCleared(at=1004.0, step="b", attempt=1, status=404, detail="no"))
+    (call,) = outstanding(plan, run)
+    assert isinstance(call, Call)
+    assert not call.doubted
