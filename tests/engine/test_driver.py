@@ -277,3 +277,19 @@ def test_without_waiting_the_loop_ends_where_only_time_is_missing() -> None:
 
 def _fields(made: Step) -> dict[str, object]:
     return {name: getattr(made, name) for name in Step.__dataclass_fields__}
+
+
+def test_P7_a_clock_set_back_never_makes_an_event_older_than_the_last() -> None:
+    class SetBack(StillClock):
+        asked = 0
+
+        def now(self) -> float:
+            self.asked += 1
+            return self.at - (3600.0 if self.asked == 5 else 0.0)
+
+    kept = Kept()
+    run, state = drive(CHAIN, Scripted({"b action": [NOT_SENT, APPLIED]}), kept, SetBack())
+    times = [event.at for event in kept.events]
+    assert state is SagaState.COMPLETED
+    assert times == sorted(times)
+    assert run.updated_at == times[-1]

@@ -434,3 +434,14 @@ def test_what_a_lookup_denied_is_no_longer_in_doubt() -> None:
     (call,) = outstanding(plan, run)
     assert isinstance(call, Call)
     assert not call.doubted
+
+
+def test_a_lookup_that_cannot_be_rendered_is_not_asked_for_ever() -> None:
+    broken = Lookup(request("GET", "/a", query=UNREADABLE))
+    plan, run = make(step("a", lookup=broken, on_unknown=OnUnknown.HOLD))
+    for at in (1001.0, 1002.0, 1003.0):
+        run = end(plan, run, "a", outcome("unknown"), at)
+    (note,) = outstanding(plan, run)
+    assert isinstance(note, Note)
+    assert isinstance(note.event, e.LookupUnanswered)
+    assert notes(outstanding(plan, apply(run, note.event))) == ["OutcomeHeld"]
