@@ -70,7 +70,8 @@ def history(run_id: str, state: Path | None, output: Format) -> None:
         return
     from sagactl.views.document import event_document
 
-    print_value([event_document(event) for event in kept.events], output)
+    schema = kept.plan.saga.input_schema
+    print_value([event_document(event, schema) for event in kept.events], output)
 
 
 def _status(text: str) -> SagaState:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagactl.cli.exit import Exit
-from sagactl.cli.printing import note
 from sagactl.engine.clock import Clock, SystemClock
-from sagactl.engine.driver import Driver, Watch
+from sagactl.engine.driver import Driver
 from sagactl.journal.store import Store
 from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
 from sagactl.machine.state import ENDED, SagaState, saga_state
+from sagactl.views.lines import Watcher
 
 # Docker sends SIGKILL ten seconds after SIGTERM; what is in flight must be on disk before that.
 TERM_GRACE_S = 8.0
@@ -54,14 +54,14 @@ class Ending:
 
 
 def perform(
-    plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watch: Watch
+    plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watcher: Watcher
 ) -> Ending:
     """Drive the run until nothing is under way, or until a signal says so."""
-    return asyncio.run(_perform(plan, run, opening, stage, watch))
+    return asyncio.run(_perform(plan, run, opening, stage, watcher))
 
 
 async def _perform(
-    plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watch: Watch
+    plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watcher: Watcher
 ) -> Ending:
     from sagactl.participants.web import Web
 
@@ -71,8 +71,8 @@ async def _perform(
             connect_to = await _sandbox(stack, plan, stage)
         web = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
         stack.push_async_callback(web.aclose)
-        driver = Driver(plan, stage.store, web, stage.clock, watch, waits=stage.waits)
-        signals = _Signals(driver)
+        driver = Driver(plan, stage.store, web, stage.clock, watcher.watch, waits=stage.waits)
+        signals = _Signals(driver, watcher)
         with signals:
             run = await driver.drive(run, *opening)
     state = saga_state(plan, run)
@@ -96,9 +96,10 @@ async def _sandbox(stack: AsyncExitStack, plan: Plan, stage: Stage) -> tuple[str
 class _Signals:
     """Once: nothing new starts. Twice: what is in flight is cut. Three times: out, at once."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, watcher: Watcher) -> None:
         self.exit: Exit | None = None
         self._driver = driver
+        self._watcher = watcher
         self._count = 0
         self._loop = asyncio.get_running_loop()
         self._installed: list[signal.Signals] = []
@@ -119,12 +120,12 @@ class _Signals:
         interrupted = number is signal.SIGINT
         self.exit = Exit.INTERRUPTED if interrupted else Exit.TERMINATED
         if self._count == 1:
-            note("stopping when what is in flight has ended; once more to cut it off")
+            self._watcher.say("stopping when what is in flight has ended; once more cuts it off")
             self._driver.stop()
             if not interrupted:
                 self._loop.call_later(TERM_GRACE_S, self._driver.cut)
         elif self._count == 2:
-            note("cut off; what was in flight is recorded as unknown")
+            self._watcher.say("cut off; what was in flight is recorded as unknown")
             self._driver.cut()
         else:
             os._exit(self.exit)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # lint prints too, and must not wait for the rooms that run a
     from sagactl.cli.performance import Ending
     from sagactl.cli.state_file import StateFiles
     from sagactl.engine.clock import Clock
-    from sagactl.engine.driver import Watch
     from sagactl.machine.plan import Plan
     from sagactl.machine.run import Run
+    from sagactl.views.lines import Watcher
 
 
 def print_value(value: Json, output: Format) -> None:
@@ -58,12 +58,12 @@ def has_colour(stream: TextIO) -> bool:
 
 
 @contextmanager
-def watching(plan: "Plan", clock: "Clock") -> "Iterator[Watch]":
+def watching(plan: "Plan", clock: "Clock") -> "Iterator[Watcher]":
     """A watcher on stderr: a live view on a terminal, else a line per event."""
     from sagactl.views.live import make_watcher
 
     with make_watcher(plan, sys.stderr, clock.now) as watcher:
-        yield watcher.watch
+        yield watcher
 
 
 def print_endings(

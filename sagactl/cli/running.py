@@ -115,8 +115,8 @@ def run(
         kept = _existing(store, started)
         if kept is None:
             plan = make_plan(played)
-            with watching(plan, clock) as watch:
-                ending = perform(plan, None, [started], stage, watch)
+            with watching(plan, clock) as watcher:
+                ending = perform(plan, None, [started], stage, watcher)
         else:
             plan, ending = kept.plan, _go_on(kept, stage, [])
         print_endings([(plan, ending)], files, output)
@@ -196,8 +196,8 @@ def _go_on(
     now = stage.clock.now()
     resumed = RunResumed(at=now, operator=_operator(), deadline_at=deadline_at)
     opening = [resumed, *reopenings(kept.run, now), *wanted]
-    with watching(kept.plan, stage.clock) as watch:
-        return perform(kept.plan, kept.run, opening, stage, watch)
+    with watching(kept.plan, stage.clock) as watcher:
+        return perform(kept.plan, kept.run, opening, stage, watcher)
 
 
 def _existing(store: Store, started: RunStarted) -> Kept | None:

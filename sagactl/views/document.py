@@ -88,7 +88,7 @@ def run_error(plan: Plan, run: Run) -> dict[str, Json] | None:
     return None
 
 
-def event_document(event: e.Event) -> dict[str, Json]:
+def event_document(event: e.Event, input_schema: Json = None) -> dict[str, Json]:
     """One event; the definition's text is left out, its digest says which it was."""
     document: dict[str, Json] = {"at": rfc3339(event.at), "type": event_type(event)}
     for field in fields(event):
@@ -96,6 +96,8 @@ def event_document(event: e.Event) -> dict[str, Json]:
             value = getattr(event, field.name)
             is_time = field.name.endswith("_at") and value is not None
             document[field.name] = rfc3339(value) if is_time else value
+    if isinstance(event, e.RunStarted):
+        document["input"] = masked(input_schema, event.input)
     return document
 
 

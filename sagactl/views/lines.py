@@ -1,7 +1,7 @@
 """A run as plain lines, one per event: for logs, pipes and terminals that can do no more."""
 
 from contextlib import suppress
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from sagactl.machine import event as e
 from sagactl.machine.run import Run
@@ -91,6 +91,13 @@ def _wait(at: float, due_at: float | None) -> str:
     return f"{max(0.0, (due_at or at) - at):.1f}s"
 
 
+class Watcher(Protocol):
+    """Whoever shows a run while it runs."""
+
+    def watch(self, event: e.Event, run: Run) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
 class LineWatcher:
     """Prints a line for each event, as soon as it is durable."""
 
@@ -104,8 +111,11 @@ class LineWatcher:
         pass
 
     def watch(self, event: e.Event, run: Run) -> None:
+        self.say(event_line(event, run.started_at))
+
+    def say(self, text: str) -> None:
+        """A line of its own. Nobody who reads along may stop a saga by going away."""
         encoding = self._stream.encoding or "ascii"
-        line = event_line(event, run.started_at).encode(encoding, "replace").decode(encoding)
-        # Nobody who reads along may stop a saga by going away.
         with suppress(OSError, ValueError):
+            line = visible(text).encode(encoding, "replace").decode(encoding)
             print(line, file=self._stream, flush=True)

@@ -76,6 +76,12 @@ class LiveRun:
     def __exit__(self, *exception: object) -> None:
         self._live.__exit__(None, None, None)
 
+    def say(self, text: str) -> None:
+        """A remark above the table, which goes on below it."""
+        from rich.text import Text
+
+        self._live.console.print(Text(visible(text), "dim"))
+
     def watch(self, event: e.Event, run: Run) -> None:
         self._run = run
         if isinstance(event, e.StepEvent):
@@ -96,11 +102,12 @@ class LiveRun:
             (run.saga, "bold"), " ", (visible(run.id), "dim"),
             "  SANDBOX" if run.sandbox else "", "  ", (str(state), STATE_STYLES.get(state, "")),
         )  # fmt: skip
-        table = Table.grid(padding=(0, 1))
+        table = Table.grid(padding=(0, 1), expand=True)
+        # Where room is short it is the details that give way, never the names.
         table.add_column(width=1)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(no_wrap=True, width=max(map(len, self._plan.steps)))
+        table.add_column(no_wrap=True, width=6, justify="right")
+        table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
         for name in self._plan.steps:
             table.add_row(*self._row(name, run.step(name), now))
         rows: list[RenderableType] = [head, table]
@@ -137,7 +144,7 @@ def under_way(step: StepRun, now: float) -> str:
     for attempts in (step.compensation, step.lookup, step.action):
         if attempts.due_at is not None and step.state not in (S.COMPLETED, S.FAILED):
             left = max(0.0, attempts.due_at - now)
-            return f"{attempts.detail}; again in {left:.1f}s{_attempt(attempts)}"
+            return f"again in {left:.1f}s, attempt {attempts.count + 1}: {attempts.detail}"
     if step.state is S.PENDING:
         return ""
     if step.error is not None and step.state in (S.FAILED, S.STUCK):
