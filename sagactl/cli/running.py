@@ -155,6 +155,9 @@ def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: s
     found = _every(files) if every else [find_run(files, prefix) for prefix in ids]
     if not found and not every:
         raise Refused("resume takes the ID of a saga, or --all")
+    if not found:
+        note("no saga waits to go on")
+        return Exit.OK
     more_s = None if extend is None else _duration(extend)
     endings = []
     for kept in found:
@@ -173,7 +176,7 @@ def compensate(run_id: str, reason: str, wish: Wish, output: Format) -> Exit:
             pivot = ", ".join(f'"{name}"' for name in kept.plan.pivots)
             raise Refused(
                 f"saga {kept.run.id} is past its pivot {pivot}, the point of no return: "
-                "it can only go on (sagactl resume), nothing was sent"
+                "nothing is undone behind it; nothing was sent"
             )
         wanted: list[Event] = []
         if not is_backwards(kept.plan, kept.run):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagactl.cli.refusal import Refused
 from sagactl.definition.loader import rebuild
 from sagactl.journal.store import RunNotFound, Store
 from sagactl.machine.event import Event
@@ -52,9 +53,10 @@ class StateFiles:
 
 def state_files(option: Path | None) -> StateFiles:
     """The files that `--state`, else SAGACTL_STATE, else the working directory name."""
-    if option is not None:
-        return StateFiles(option)
-    return StateFiles(Path(os.environ.get("SAGACTL_STATE") or DEFAULT))
+    path = option if option is not None else Path(os.environ.get("SAGACTL_STATE") or DEFAULT)
+    if path.is_dir():
+        raise Refused(f"{path}: the state is a file, and this is a folder")
+    return StateFiles(path)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def moves_mermaid() -> str:
 
 def ledger_lines(left: Sequence[Effect], calls: Sequence[object]) -> list[str]:
     """What the sandbox's services were asked, and what of it is left in the world."""
-    asked = f"{len(calls)} requests were played"
+    asked = "1 request was played" if len(calls) == 1 else f"{len(calls)} requests were played"
     if not left:
         return [f"sandbox: {asked}; left in the world: nothing"]
     steps = ", ".join(dict.fromkeys(effect.step for effect in left))

@@ -4,16 +4,26 @@ from contextlib import suppress
 from typing import Protocol, TextIO
 
 from sagactl.machine import event as e
+from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
 from sagactl.views.carets import visible
+from sagactl.views.glyph import speakable
+from sagactl.views.veil import Veil, veil_of
+
+SAGA = "saga"
 
 
-def event_line(event: e.Event, started_at: float) -> str:
-    """What happened, in one line, with the time since the run began."""
-    elapsed = max(0.0, event.at - started_at)
-    clock = f"{int(elapsed // 60):02d}:{elapsed % 60:06.3f}"
-    step = event.step if isinstance(event, e.StepEvent) else "saga"
-    return visible(f"{clock}  {step}  {event_words(event)}")
+def event_line(event: e.Event, started_at: float, *, width: int = 0) -> str:
+    """What happened, in one line, with the time since the run began; `width` is the step's."""
+    elapsed_ms = max(0, round((event.at - started_at) * 1000))
+    minutes, rest_ms = divmod(elapsed_ms, 60_000)
+    clock = f"{minutes:02d}:{rest_ms // 1000:02d}.{rest_ms % 1000:03d}"
+    return visible(f"{clock}  {concerned(event):>{width}}  {event_words(event)}")
+
+
+def concerned(event: e.Event) -> str:
+    """Whom an event is about: a step, or the saga as a whole."""
+    return event.step if isinstance(event, e.StepEvent) else SAGA
 
 
 def event_words(event: e.Event) -> str:
@@ -60,10 +70,10 @@ def _ended_words(event: e.AttemptEnded) -> str:
         case e.ActionSucceeded():
             return f"applied: {detail}"
         case e.ActionNotSent():
-            return f"not sent: {detail}; again in {_wait(event.at, event.due_at)}"
+            return f"not sent: {detail}{_again(event.at, event.due_at)}"
         case e.ActionUnknown():
             what = "it happened, but its result is lost" if event.happened else "unknown"
-            return f"{what}: {detail}{_again(event.at, event.due_at)}"
+            return f"{what}: {detail}{_again(event.at, event.due_at, 'asked again')}"
         case e.ActionFailed():
             return f"failed without effect: {detail}"
         case e.ActionRefused() | e.CompensationFailed():
@@ -75,20 +85,16 @@ def _ended_words(event: e.AttemptEnded) -> str:
         case e.LookupCleared():
             return f"not found: it is sent again ({detail})"
         case e.LookupUnanswered():
-            return f"no answer: {detail}{_again(event.at, event.due_at)}"
+            return f"no answer: {detail}{_again(event.at, event.due_at, 'asked again')}"
         case e.CompensationSucceeded():
             return f"undone: {detail}"
         case e.CompensationUnsettled():
-            return f"not undone yet: {detail}; again in {_wait(event.at, event.due_at)}"
+            return f"not undone yet: {detail}{_again(event.at, event.due_at)}"
     return detail
 
 
-def _again(at: float, due_at: float | None) -> str:
-    return "" if due_at is None else f"; asked again in {_wait(at, due_at)}"
-
-
-def _wait(at: float, due_at: float | None) -> str:
-    return f"{max(0.0, (due_at or at) - at):.1f}s"
+def _again(at: float, due_at: float | None, verb: str = "again") -> str:
+    return "" if due_at is None else f"; {verb} in {max(0.0, due_at - at):.1f}s"
 
 
 class Watcher(Protocol):
@@ -101,8 +107,11 @@ class Watcher(Protocol):
 class LineWatcher:
     """Prints a line for each event, as soon as it is durable."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, plan: Plan, stream: TextIO) -> None:
+        self._plan = plan
         self._stream = stream
+        self._veil: Veil | None = None  # of a run that is yet to be seen
+        self._width = max(map(len, (SAGA, *plan.steps)))
 
     def __enter__(self) -> "LineWatcher":
         return self
@@ -111,11 +120,12 @@ class LineWatcher:
         pass
 
     def watch(self, event: e.Event, run: Run) -> None:
-        self.say(event_line(event, run.started_at))
+        if self._veil is None:
+            self._veil = veil_of(self._plan, run)
+        self.say(event_line(self._veil.event(event), run.started_at, width=self._width))
 
     def say(self, text: str) -> None:
         """A line of its own. Nobody who reads along may stop a saga by going away."""
-        encoding = self._stream.encoding or "ascii"
+        line = speakable(visible(text), self._stream.encoding)
         with suppress(OSError, ValueError):
-            line = visible(text).encode(encoding, "replace").decode(encoding)
             print(line, file=self._stream, flush=True)

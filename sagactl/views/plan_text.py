@@ -1,52 +1,58 @@
 """A plan as text: what is sent, in which order, what undoes it, and what doubt leads to."""
 
+from contextlib import suppress
+
 from sagactl.definition.address import is_whole
 from sagactl.definition.duration import said_duration
 from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.graph import topological
-from sagactl.definition.model import OnUnknown, Request
+from sagactl.definition.model import OnUnknown, Request, Success
 from sagactl.machine.command import Phase
 from sagactl.machine.plan import Plan, PlannedStep
 from sagactl.machine.request import render, scope_of
 from sagactl.machine.run import Run
 from sagactl.source.node import Json, Scalar
 from sagactl.views.carets import visible
+from sagactl.views.veil import CLEAR, veil_of
 
-WHY = {
-    OnUnknown.FINISH: "asked again under the same key until it is known",
+THEN = {
+    OnUnknown.FINISH: "asked again until it is known",
     OnUnknown.COMPENSATE: "taken as done, and undone",
     OnUnknown.HOLD: "stuck: a person decides",
+}
+WHY = {
+    OnUnknown.FINISH: "sending it again does no harm",
+    OnUnknown.COMPENSATE: "undoing nothing does no harm here",
+    OnUnknown.HOLD: "it may not be sent again",
 }
 
 
 def plan_lines(plan: Plan, run: Run | None) -> list[str]:
     """The plan step by step; with a run (never begun) its input fills the requests in."""
     saga = plan.saga
+    preview = _Preview(plan, run)
     limit = f", at most {said_duration(saga.timeout_s)}" if saga.timeout_s else ""
     lines = [f"{saga.name} version {saga.version}: {len(plan.steps)} steps{limit}", ""]
     previous: str | None = None
     for number, planned in enumerate(plan, 1):
-        lines.extend(_step_lines(number, planned, run, previous))
+        lines.extend(_step_lines(number, planned, preview, previous))
         previous = planned.name
-    undo = [
-        f"{p.name}: {_said(p.step.compensation, p, run, Phase.COMPENSATION)}" for p in _undo(plan)
-    ]
-    lines += ["", "if the last step that can fail does, this is undone, in this order:"]
-    lines += [f"  {line}" for line in undo] or ["  nothing"]
+    lines += ["", *_undo_lines(plan, preview)]
     return [visible(line) for line in lines]
 
 
 def plan_document(plan: Plan, run: Run | None) -> dict[str, Json]:
     """The same as a JSON value."""
+    preview = _Preview(plan, run)
     return {
         "saga": plan.saga.name,
         "version": plan.saga.version,
-        "steps": [_step_document(planned, run) for planned in plan],
-        "undo_order": [planned.name for planned in _undo(plan)],
+        "steps": [_step_document(planned, preview) for planned in plan],
+        "undo_order": [planned.name for _, planned in _undo(plan)],
     }
 
 
-def _step_document(planned: PlannedStep, run: Run | None) -> dict[str, Json]:
+def _step_document(planned: PlannedStep, preview: "_Preview") -> dict[str, Json]:
     step = planned.step
     lookup = step.lookup.request if step.lookup else None
     return {
@@ -54,15 +60,15 @@ def _step_document(planned: PlannedStep, run: Run | None) -> dict[str, Json]:
         "needs": list(step.needs),
         "pivot": step.pivot,
         "past_pivot": planned.past_pivot,
-        "action": _said(step.action, planned, run, Phase.ACTION),
-        "lookup": _said(lookup, planned, run, Phase.LOOKUP),
-        "compensation": _said(step.compensation, planned, run, Phase.COMPENSATION),
+        "action": preview.said(step.action, planned, Phase.ACTION),
+        "lookup": preview.said(lookup, planned, Phase.LOOKUP),
+        "compensation": preview.said(step.compensation, planned, Phase.COMPENSATION),
         "on_unknown": str(planned.on_unknown),
     }
 
 
 def _step_lines(
-    number: int, planned: PlannedStep, run: Run | None, previous: str | None
+    number: int, planned: PlannedStep, preview: "_Preview", previous: str | None
 ) -> list[str]:
     step = planned.step
     chain = (previous,) if previous else ()
@@ -74,43 +80,105 @@ def _step_lines(
     if step.pivot:
         notes.append("the point of no return")
     head = f"{number}. {planned.name}" + (f"  ({'; '.join(notes)})" if notes else "")
-    action = step.action
-    tries = f"{action.retry.max_attempts} attempts of {said_duration(action.timeout_s)}"
-    if planned.past_pivot:
-        tries = f"attempts of {said_duration(action.timeout_s)} until it succeeds"
-    lines = [head, f"   does     {_said(action, planned, run, Phase.ACTION)}  ({tries})"]
+    does = preview.said(step.action, planned, Phase.ACTION)
+    lines = [head, f"   does     {does}  ({_tries(planned)})"]
     if step.lookup is not None:
-        lines.append(f"   asks     {_said(step.lookup.request, planned, run, Phase.LOOKUP)}")
+        lines.append(f"   asks     {preview.said(step.lookup.request, planned, Phase.LOOKUP)}")
     if planned.past_pivot or step.pivot:
         undo = "never undone"
     elif step.compensation is None:
         undo = "nothing" if step.compensation_none else "nothing is written"
     else:
-        undo = str(_said(step.compensation, planned, run, Phase.COMPENSATION))
+        undo = str(preview.said(step.compensation, planned, Phase.COMPENSATION))
     lines.append(f"   undo     {undo}")
-    lines.append(f"   unknown  {planned.on_unknown}: {WHY[planned.on_unknown]}")
+    lines.append(f"   unknown  {planned.on_unknown}: {THEN[planned.on_unknown]} ({_why(planned)})")
     return lines
 
 
-def _undo(plan: Plan) -> list[PlannedStep]:
-    """The steps with an undo before the pivot, in the order in which they are undone."""
+def _tries(planned: PlannedStep) -> str:
+    action = planned.step.action
+    timeout = said_duration(action.timeout_s)
+    count = action.retry.max_attempts
+    tries = f"{count} attempts of {timeout}" if count > 1 else f"1 attempt of {timeout}"
+    if planned.past_pivot:
+        tries = f"attempts of {timeout} until it succeeds"
+    if action.success != Success():
+        ranges = action.success.statuses.ranges
+        statuses = ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in ranges)
+        condition = " and its condition is true" if action.success.conditions else ""
+        tries += f"; applied on {statuses}{condition}"
+    return tries
+
+
+def _why(planned: PlannedStep) -> str:
+    step = planned.step
+    if step.on_unknown is planned.on_unknown:
+        return "as written"
+    if step.pivot or planned.past_pivot:
+        return "there is no way back"
+    return WHY[planned.on_unknown]
+
+
+def _undo_lines(plan: Plan, preview: "_Preview") -> list[str]:
+    last = _last_to_fail(plan)
+    ranked = _undo(plan)
+    if not ranked:
+        return [f"if {last} fails, nothing is undone"]
+    ranks = [rank for rank, _ in ranked]
+    beside = " (same number: at the same time)" if len(set(ranks)) < len(ranks) else ""
+    lines = [f"if {last} fails, this is undone, in this order{beside}:"]
+    for rank, planned in ranked:
+        undo = preview.said(planned.step.compensation, planned, Phase.COMPENSATION)
+        lines.append(f"  {rank}. {planned.name}: {undo}")
+    return lines
+
+
+def _order(plan: Plan) -> list[str]:
+    """The steps that the saga can turn back at, in an order in which they may happen."""
     order = topological({planned.name: planned.step.needs for planned in plan})
-    found = [plan.steps[name] for name in reversed(order)]
-    return [p for p in found if p.step.compensation is not None and not p.past_pivot]
+    return [name for name in order if not plan.steps[name].past_pivot]
 
 
-def _said(
-    request: Request | None, planned: PlannedStep, run: Run | None, phase: Phase
-) -> str | None:
-    if request is None:
-        return None
-    if run is not None:
-        try:
-            sending = render(request, scope_of(run, planned.name, phase))
-            return f"{sending.method} {sending.url}" + (f" {sending.body}" if sending.body else "")
-        except ExpressionFailed:
-            pass  # it reads what only the run will know
-    node = request.url.node
-    address = str(node.value) if isinstance(node, Scalar) else ""
-    below = "" if request.service is None or is_whole(request.url) else f"{request.service.name}:"
-    return f"{request.method} {below}{address}"
+def _last_to_fail(plan: Plan) -> str:
+    return plan.pivots[-1] if plan.pivots else _order(plan)[-1]
+
+
+def _undo(plan: Plan) -> list[tuple[int, PlannedStep]]:
+    """What is undone when the last step that can fail does, each with its turn, from 1.
+
+    A step's turn comes after those of all that needed it; what has nothing to undo takes none.
+    """
+    last = _last_to_fail(plan)
+    turns: dict[str, int] = {}
+    found = []
+    for name in reversed(_order(plan)):
+        planned = plan.steps[name]
+        after = max((turns[other] for other in planned.needed_by if other in turns), default=0)
+        undone = planned.step.compensation is not None and name != last
+        turns[name] = after + undone
+        if undone:
+            found.append((turns[name], planned))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+class _Preview:
+    """Says requests: as they will be, where a run with its input is given, else as written."""
+
+    def __init__(self, plan: Plan, run: Run | None) -> None:
+        self._run = run
+        self._veil = CLEAR if run is None else veil_of(plan, run)
+
+    def said(self, request: Request | None, planned: PlannedStep, phase: Phase) -> str | None:
+        if request is None:
+            return None
+        if self._run is not None:
+            # It may read what only the run will know.
+            with suppress(ExpressionFailed):
+                plain = render(request, scope_of(self._run, planned.name, phase))
+                sending = self._veil.sending(plain)
+                return " ".join(filter(None, (sending.method, sending.url, sending.body)))
+        node = request.url.node
+        address = str(node.value) if isinstance(node, Scalar) else ""
+        whole = request.service is None or is_whole(request.url)
+        service = "" if whole or request.service is None else f"{request.service.name}:"
+        return f"{request.method} {service}{address}"

@@ -4,43 +4,36 @@ from collections.abc import Iterable, Sequence
 
 from sagactl.machine import event as e
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.outstanding import outstanding
 from sagactl.machine.plan import Plan
 from sagactl.machine.request import rfc3339
 from sagactl.machine.run import Run
 from sagactl.machine.state import SagaState, saga_state
 from sagactl.views.carets import visible
-from sagactl.views.document import Summary, run_document, run_error, to_yaml
-from sagactl.views.lines import event_words
+from sagactl.views.document import Summary, next_due_at, run_document, run_error, to_yaml
+from sagactl.views.glyph import MARKS
+from sagactl.views.lines import concerned, event_words
+from sagactl.views.veil import veil_of
 
-MARKS = {
-    S.PENDING: "·",
-    S.EXECUTING: "→",
-    S.COMPLETED: "✓",
-    S.FAILED: "✗",
-    S.UNKNOWN: "?",
-    S.COMPENSATING: "↶",
-    S.COMPENSATED: "↺",
-    S.STUCK: "!",
-    S.SKIPPED: "–",
-}
+PAINTS: dict[str, str] = {SagaState.STUCK: "33", SagaState.FAILED: "31"}
 
 
 def run_summary(plan: Plan, run: Run) -> list[str]:
     """The run's head, a line for each step, and what can be done next."""
     mark = "  (sandbox)" if run.sandbox else ""
     lines = [f"{run.saga} {run.id}{mark}: {verdict_line(plan, run)}"]
-    lines.extend(_step_lines(plan, run))
+    lines.extend(_step_lines(plan, veil_of(plan, run).run(run)))
     return [*map(visible, lines), *outcome_lines(plan, run)]
 
 
 def outcome_lines(plan: Plan, run: Run) -> list[str]:
     """What came of the run, and what can be done next, for those who saw its steps already."""
     lines = []
-    output = run_document(plan, run)["output"]
-    if output is not None:
+    document = run_document(plan, run)
+    if document["output"] is not None:
         lines.append("output:")
-        lines.extend(to_yaml(output, 1).splitlines())
+        lines.extend(to_yaml(document["output"], 1).split("\n")[:-1])
+    if "output_error" in document:
+        lines.append(f"no output: {document['output_error']}")
     lines.extend(f"  {hint}" for hint in next_hints(plan, run))
     return [visible(line) for line in lines]
 
@@ -64,21 +57,34 @@ def _step_lines(plan: Plan, run: Run) -> list[str]:
 def verdict_line(plan: Plan, run: Run) -> str:
     """The run's state and, in words, what it means."""
     state = saga_state(plan, run)
-    error = run_error(plan, run)
+    error = run_error(plan, veil_of(plan, run).run(run))
     why = ""
     if error is not None:
         where = f"{error['step']}: " if error["step"] else ""
         why = f": {where}{error['message']}"
     match state:
         case SagaState.COMPLETED:
-            return f"completed in {run.updated_at - run.started_at:.1f}s"
+            return f"completed in {said_elapsed(run.updated_at - run.started_at)}"
         case SagaState.FAILED:
-            return f"failed, and everything that was done is undone{why}"
+            stands = any(run.step(name).state is S.COMPLETED for name in plan.steps)
+            what = "had to be undone" if stands else "was done"
+            return f"failed, and everything that {what} is undone{why}"
         case SagaState.STUCK:
             return f"stuck, a person is needed{why}"
         case SagaState.COMPENSATING:
             return f"compensating{why}"
     return str(state)
+
+
+def said_elapsed(seconds: float) -> str:
+    """A stretch of time, as exactly as anyone wants to read it."""
+    if seconds < 59.95:
+        return f"{max(0.0, seconds):.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours < 48 else f"{hours // 24}d{hours % 24:02d}h"
 
 
 def next_hints(plan: Plan, run: Run) -> list[str]:
@@ -93,9 +99,9 @@ def next_hints(plan: Plan, run: Run) -> list[str]:
         hints = [f"go on:  sagactl resume {run.id}"]
         if state is SagaState.PENDING:
             hints.append(f"undo:   sagactl compensate {run.id}")
-        due = [c.due_at for c in outstanding(plan, run) if c.due_at is not None]
-        if due:
-            hints.insert(0, f"next:   due at {rfc3339(min(due))}")
+        due_at = next_due_at(plan, run)
+        if due_at is not None and due_at > run.updated_at:
+            hints.insert(0, f"next:   due at {rfc3339(due_at)}")
         return hints
     return []
 
@@ -104,23 +110,22 @@ def list_table(summaries: Sequence[Summary], *, width: int, colour: bool) -> lis
     """Runs as a table, in the manner of kubectl."""
     rows = [("ID", "SAGA", "STATE", "STARTED", "UPDATED")]
     rows.extend(
-        (s.run_id, s.saga, s.state, rfc3339(s.started_at), rfc3339(s.updated_at)) for s in summaries
+        (visible(s.run_id), visible(s.saga), s.state, rfc3339(s.started_at), rfc3339(s.updated_at))
+        for s in summaries
     )
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        cells = [visible(cell).ljust(widths[i]) for i, cell in enumerate(row)]
+        cells = [cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)]
         line = "  ".join(cells).rstrip()[:width]
-        if colour and row[2] in ("stuck", "failed"):
-            line = f"\x1b[{'33' if row[2] == 'stuck' else '31'}m{line}\x1b[0m"
+        if colour and row[2] in PAINTS:
+            line = f"\x1b[{PAINTS[row[2]]}m{line}\x1b[0m"
         lines.append(line)
     return lines
 
 
 def history_table(events: Iterable[e.Event]) -> list[str]:
     """Every event with its time, oldest first."""
-    lines = []
-    for event in events:
-        step = event.step if isinstance(event, e.StepEvent) else "saga"
-        lines.append(visible(f"{rfc3339(event.at)}  {step}  {event_words(event)}"))
-    return lines
+    rows = [(rfc3339(event.at), concerned(event), event_words(event)) for event in events]
+    width = max((len(step) for _, step, _ in rows), default=0)
+    return [visible(f"{at}  {step:>{width}}  {words}") for at, step, words in rows]

@@ -171,6 +171,38 @@ def test_a_damaged_state_is_told_and_left_alone(cli: Cli) -> None:
     assert path.read_text() == "{broken"
 
 
+def test_a_folder_is_no_state(cli: Cli) -> None:
+    told = cli("run", ORDER, "--sandbox", "--state", ".")
+    assert told.status == 2
+    assert "this is a folder" in told.err
+    assert list(cli.folder.iterdir()) == []
+
+
+def test_resume_all_says_so_where_nothing_waits(cli: Cli) -> None:
+    told = cli("resume", "--all")
+    assert told.status == 0
+    assert "no saga waits" in told.err
+
+
+def test_resume_all_goes_on_with_every_saga_that_has_not_ended(cli: Cli) -> None:
+    cli.env["API_URL"] = "http://127.0.0.1:9"
+    path = cli.write("down.yaml", SLOW.replace("timeout: 300ms\n", ""))
+    for name in ("w1", "w2"):
+        assert cli("run", path, "--id", name, "--no-wait").status == 5
+    told = cli("resume", "--all", "-o", "json")
+    assert told.status == 1, told
+    assert [(run["id"], run["state"]) for run in told.json] == [("w1", "failed"), ("w2", "failed")]
+    assert cli("list", "--status", "pending", "-o", "json").json == []
+
+
+def test_compensate_past_the_pivot_is_refused_with_the_reason(cli: Cli) -> None:
+    cli("run", ORDER, "--sandbox", "--id", "pp")
+    told = cli("compensate", "pp")
+    assert told.status == 2
+    assert "send_confirmation" in told.err
+    assert cli("show", "pp", "-o", "json").json["state"] == "completed"
+
+
 def test_a_usage_error_exits_2(cli: Cli) -> None:
     assert cli("run").status == 2
     assert cli("run", ORDER, "--no-such-option").status == 2

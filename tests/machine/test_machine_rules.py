@@ -445,3 +445,14 @@ def test_a_lookup_that_cannot_be_rendered_is_not_asked_for_ever() -> None:
     assert isinstance(note, Note)
     assert isinstance(note.event, e.LookupUnanswered)
     assert notes(outstanding(plan, apply(run, note.event))) == ["OutcomeHeld"]
+
+
+def test_past_the_pivot_a_lookup_is_asked_beyond_any_budget() -> None:
+    once = request("POST", "/a", idempotency=Idempotency(False))
+    a = step("a", needs=("p",), action=once, lookup=Lookup(request("GET", "/a")), budget_s=1.0)
+    plan, run = make(step("p", pivot=True), a)
+    run = end(plan, run, "p", outcome("applied", 200))
+    run = end(plan, run, "a", outcome("unknown"))
+    for at in range(1010, 1100, 10):
+        run = end(plan, run, "a", outcome("unknown"), float(at))
+    assert call_of(plan, run, "a").phase is Phase.LOOKUP
