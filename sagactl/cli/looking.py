@@ -62,16 +62,19 @@ def show(run_id: str, state: Path | None, output: Format) -> None:
 
 
 def history(run_id: str, state: Path | None, output: Format) -> None:
+    from sagactl.views.veil import veil_of
+
     kept = find_run(state_files(state), run_id)
+    veil = veil_of(kept.plan, kept.run)
+    events = [veil.event(event) for event in kept.events]
     if output is Format.TABLE:
         from sagactl.views.summary import history_table
 
-        print_lines(history_table(kept.events))
+        print_lines(history_table(events))
         return
     from sagactl.views.document import event_document
 
-    schema = kept.plan.saga.input_schema
-    print_value([event_document(event, schema) for event in kept.events], output)
+    print_value([event_document(event) for event in events], output)
 
 
 def _status(text: str) -> SagaState:

@@ -371,3 +371,22 @@ def test_no_home_and_a_folder_that_cannot_be_written_is_told(cli: Cli) -> None:
     cli.write("file", "")
     told = cli("run", ORDER, "--sandbox", "--state", Path("file/state.json"))
     assert told.status == 7, told
+
+
+CANARY = "ca nary+4242@example"
+
+
+def test_a_sensitive_input_is_sent_and_never_shown(cli: Cli) -> None:
+    text = ORDER.read_text().replace("POST /messages", "POST /messages/${{ input.customer }}")
+    path = cli.write("order.yaml", text)
+    given = ["-i", "order_id=1", "-i", f"customer={CANARY}", "-i", "items=[1]", "-i", "amount=1"]
+    told = cli("run", path, "--sandbox", "--id", "v1", "--fail", "send_confirmation=503x1", *given)
+    assert told.status == 0, told
+    seen = told.out + told.err
+    for verb in ("show", "history"):
+        seen += cli(verb, "v1").out + cli(verb, "v1", "-o", "json").out
+    assert "***" in seen
+    for hidden in (CANARY, "ca%20nary%2B4242%40example"):
+        assert hidden not in seen
+    ledger = (cli.folder / ".sagactl/sandbox.ledger.jsonl").read_text()
+    assert "ca%20nary%2B4242%40example" in ledger
