@@ -391,6 +391,7 @@ def test_no_retry_is_planned_beyond_the_key_s_time_to_live() -> None:
     keyed = request("POST", "/a", idempotency=Idempotency(True, ttl_s=1.0), retry=slow)
     plan, run = make(step("a", action=keyed, lookup=Lookup(request("GET", "/a"))))
     run = end(plan, run, "a", outcome("unknown"))
+    assert run.step("a").action.due_at is None
     assert call_of(plan, run, "a").phase is Phase.LOOKUP
 
 
