@@ -1,6 +1,5 @@
 """Views chosen and put on a stream: data on stdout, everything else on stderr."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,12 +21,13 @@ if TYPE_CHECKING:  # lint prints too, and must not wait for the rooms that run a
 
 def print_value(value: Json, output: Format) -> None:
     """A JSON value on stdout, as JSON or YAML."""
-    if output is Format.YAML:
-        from sagactl.views.document import to_yaml
+    from sagactl.views.document import to_json, to_yaml
 
-        sys.stdout.write(to_yaml(value))
+    ascii_only = not _speaks_unicode(sys.stdout)
+    if output is Format.YAML:
+        sys.stdout.write(to_yaml(value, ascii_only=ascii_only))
     else:
-        print(json.dumps(value, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout)))
+        print(to_json(value, ascii_only=ascii_only))
 
 
 def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
@@ -104,6 +104,9 @@ def _speaks_unicode(stream: TextIO) -> bool:
 
 
 def _speakable(line: str, stream: TextIO) -> str:
-    """The line without what the stream's encoding cannot say: no outcome may hang on a glyph."""
-    encoding = stream.encoding or "ascii"
-    return line.encode(encoding, "replace").decode(encoding)
+    """The line in what the stream's encoding can say: no outcome may hang on a glyph."""
+    if line.isascii():
+        return line
+    from sagactl.views.glyph import speakable
+
+    return speakable(line, stream.encoding)
