@@ -50,11 +50,12 @@ def list_runs(
 
 
 def show(run_id: str, state: Path | None, output: Format) -> None:
-    kept = find_run(state_files(state), run_id)
+    files = state_files(state)
+    kept = find_run(files, run_id)
     if output is Format.TABLE:
         from sagactl.views.summary import run_summary
 
-        print_lines(run_summary(kept.plan, kept.run))
+        print_lines(run_summary(kept.plan, kept.run, files.option))
         return
     from sagactl.views.document import run_document
 

@@ -72,7 +72,7 @@ def print_endings(
     """Where runs stand: one document for one run, a list for several."""
     if output is Format.TABLE:
         for plan, ending in endings:
-            _print_summary(plan, ending)
+            _print_summary(plan, ending, files.option)
             if ending.run.sandbox:
                 _print_ledger(files, ending.run)
         return
@@ -82,13 +82,14 @@ def print_endings(
     print_value(documents[0] if len(documents) == 1 else documents, output)
 
 
-def _print_summary(plan: "Plan", ending: "Ending") -> None:
+def _print_summary(plan: "Plan", ending: "Ending", option: str) -> None:
     from sagactl.views.live import is_live
     from sagactl.views.summary import outcome_lines, run_summary
 
     # Whoever watched the steps on this very terminal need not read them again.
     watched = ending.moved and is_live(sys.stderr) and sys.stdout.isatty()
-    print_lines(outcome_lines(plan, ending.run) if watched else run_summary(plan, ending.run))
+    show = outcome_lines if watched else run_summary
+    print_lines(show(plan, ending.run, option))
 
 
 def _print_ledger(files: "StateFiles", run: "Run") -> None:

@@ -5,6 +5,7 @@ other. An ID is looked for in the real ones first.
 """
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,14 +29,19 @@ class StateFiles:
     """The two state files and the sandbox's ledger."""
 
     real: Path
+    option: str = ""  # how a command names them, where they are not found by themselves
 
     @property
     def sandbox(self) -> Path:
-        return self.real.with_name(SANDBOX_NAME)
+        return self.real.with_name(self._own(SANDBOX_NAME))
 
     @property
     def ledger(self) -> Path:
-        return self.real.with_name(LEDGER_NAME)
+        return self.real.with_name(self._own(LEDGER_NAME))
+
+    def _own(self, name: str) -> str:
+        """The name, made this state's own where several share a folder."""
+        return name if self.real.name == DEFAULT.name else f"{self.real.stem}.{name}"
 
     def path(self, *, sandbox: bool) -> Path:
         return self.sandbox if sandbox else self.real
@@ -56,7 +62,7 @@ def state_files(option: Path | None) -> StateFiles:
     path = option if option is not None else Path(os.environ.get("SAGACTL_STATE") or DEFAULT)
     if path.is_dir():
         raise Refused(f"{path}: the state is a file, and this is a folder")
-    return StateFiles(path)
+    return StateFiles(path, f" --state {shlex.quote(str(option))}" if option is not None else "")
 
 
 @dataclass(frozen=True)

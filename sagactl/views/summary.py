@@ -17,15 +17,18 @@ from sagactl.views.veil import veil_of
 PAINTS: dict[str, str] = {SagaState.STUCK: "33", SagaState.FAILED: "31"}
 
 
-def run_summary(plan: Plan, run: Run) -> list[str]:
-    """The run's head, a line for each step, and what can be done next."""
+def run_summary(plan: Plan, run: Run, option: str = "") -> list[str]:
+    """The run's head, a line for each step, and what can be done next.
+
+    `option` is what a command needs besides the ID to find the run, with a blank before it.
+    """
     mark = "  (sandbox)" if run.sandbox else ""
     lines = [f"{run.saga} {run.id}{mark}: {verdict_line(plan, run)}"]
     lines.extend(_step_lines(plan, veil_of(plan, run).run(run)))
-    return [*map(visible, lines), *outcome_lines(plan, run)]
+    return [*map(visible, lines), *outcome_lines(plan, run, option)]
 
 
-def outcome_lines(plan: Plan, run: Run) -> list[str]:
+def outcome_lines(plan: Plan, run: Run, option: str = "") -> list[str]:
     """What came of the run, and what can be done next, for those who saw its steps already."""
     lines = []
     document = run_document(plan, run)
@@ -34,7 +37,7 @@ def outcome_lines(plan: Plan, run: Run) -> list[str]:
         lines.extend(to_yaml(document["output"], 1).split("\n")[:-1])
     if "output_error" in document:
         lines.append(f"no output: {document['output_error']}")
-    lines.extend(f"  {hint}" for hint in next_hints(plan, run))
+    lines.extend(f"  {hint}" for hint in next_hints(plan, run, option))
     return [visible(line) for line in lines]
 
 
@@ -87,18 +90,18 @@ def said_elapsed(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours < 48 else f"{hours // 24}d{hours % 24:02d}h"
 
 
-def next_hints(plan: Plan, run: Run) -> list[str]:
+def next_hints(plan: Plan, run: Run, option: str = "") -> list[str]:
     """What to type next, where the run has not ended."""
     state = saga_state(plan, run)
     if state is SagaState.STUCK:
         return [
-            f"look:   sagactl history {run.id}",
-            f"go on:  sagactl resume {run.id}",
+            f"look:   sagactl history {run.id}{option}",
+            f"go on:  sagactl resume {run.id}{option}",
         ]
     if state in (SagaState.STARTED, SagaState.PENDING, SagaState.COMPENSATING):
-        hints = [f"go on:  sagactl resume {run.id}"]
+        hints = [f"go on:  sagactl resume {run.id}{option}"]
         if state is SagaState.PENDING:
-            hints.append(f"undo:   sagactl compensate {run.id}")
+            hints.append(f"undo:   sagactl compensate {run.id}{option}")
         due_at = next_due_at(plan, run)
         if due_at is not None and due_at > run.updated_at:
             hints.insert(0, f"next:   due at {rfc3339(due_at)}")

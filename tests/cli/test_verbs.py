@@ -390,3 +390,20 @@ def test_a_sensitive_input_is_sent_and_never_shown(cli: Cli) -> None:
         assert hidden not in seen
     ledger = (cli.folder / ".sagactl/sandbox.ledger.jsonl").read_text()
     assert "ca%20nary%2B4242%40example" in ledger
+
+
+def test_states_in_one_folder_do_not_share_their_sandboxes(cli: Cli) -> None:
+    for name in ("a.json", "b.json"):
+        told = cli("run", ORDER, "--sandbox", "--state", name, "--id", "same")
+        assert told.status == 0
+        assert "4 requests were played" in told.out
+    assert (cli.folder / "a.sandbox.json").exists()
+
+
+def test_a_hint_finds_the_saga_when_it_is_pasted(cli: Cli) -> None:
+    cli.env["API_URL"] = "http://127.0.0.1:9"
+    path = cli.write("down.yaml", SLOW.replace("timeout: 300ms\n", ""))
+    told = cli("run", path, "--id", "p1", "--no-wait", "--state", "my states/s.json")
+    assert told.status == 5, told
+    assert "sagactl resume p1 --state 'my states/s.json'" in told.out
+    assert cli("resume", "p1", "--state", "my states/s.json").status == 1
