@@ -1,7 +1,8 @@
 """What an expression is worth, given the names in scope.
 
-A missing name is an error and never null or empty. Work is bounded: every node costs fuel, and no
-text grows beyond a mebibyte. Data is only ever data: nothing evaluated is parsed as an expression.
+A missing name is an error and never null or empty. Work is bounded: every node costs fuel, so does
+every pass over a text or a list, and no text grows beyond a mebibyte. Data is only ever data:
+nothing evaluated is parsed as an expression.
 """
 
 from collections.abc import Mapping as Names
@@ -22,17 +23,43 @@ from sagactl.definition.expression import (
 )
 from sagactl.definition.function import FUNCTIONS
 from sagactl.definition.parser import MAX_INT
-from sagactl.definition.value import Failure, is_number, kind, said, same
+from sagactl.definition.value import (
+    CHARACTERS_PER_UNIT,
+    ITEMS_PER_UNIT,
+    MAX_DEPTH,
+    Failure,
+    TooDeep,
+    is_number,
+    kind,
+    said,
+    same,
+    weight,
+)
 from sagactl.source.node import Json
 from sagactl.source.problem import nearest
 
 FUEL = 100_000
 MAX_TEXT = 1024 * 1024
+# A message stays readable, and likeness is not computed for words that nobody typed.
+MAX_SHOWN_KEYS = 12
+MAX_SHOWN_LENGTH = 64
+MAX_COMPARED_KEYS = 200
 
 
 def evaluate_tree(tree: Tree, names: Names[str, Json]) -> Json:
     """The value of a tree; raises Failure."""
-    return _Evaluation(names).value(tree)
+    evaluation = _Evaluation(names)
+    value = evaluation.value(tree)
+    # What was built may hold one list many times over: small here, endless once it is written out.
+    if isinstance(value, list | dict) and not _is_path(tree):
+        evaluation.spend_on(value, tree)
+    return value
+
+
+def _is_path(tree: Tree) -> bool:
+    while isinstance(tree, Member | Index):
+        tree = tree.target
+    return isinstance(tree, Name)
 
 
 class _Evaluation:
@@ -42,10 +69,24 @@ class _Evaluation:
         self._names = names
         self._fuel = FUEL
 
-    def value(self, tree: Tree) -> Json:
-        self._fuel -= 1
+    def spend(self, units: int, tree: Tree) -> None:
+        """Pay for work; raises Failure where the fuel does not suffice."""
+        self._fuel -= units
         if self._fuel < 0:
             raise Failure(f"it takes more than {FUEL} steps", tree)
+
+    def spend_on(self, value: Json, tree: Tree) -> None:
+        """Pay for going through a whole value."""
+        if isinstance(value, str):
+            self.spend(len(value) // CHARACTERS_PER_UNIT, tree)
+            return
+        try:
+            self.spend(weight(value, self._fuel), tree)
+        except TooDeep:
+            raise Failure(f"it is nested deeper than {MAX_DEPTH}", tree) from None
+
+    def value(self, tree: Tree) -> Json:
+        self.spend(1, tree)
         match tree:
             case Literal():
                 return tree.value
@@ -72,9 +113,8 @@ class _Evaluation:
 
     def _name(self, tree: Name) -> Json:
         if tree.name not in self._names:
-            close = nearest(tree.name, list(self._names))
-            meant = f'; did you mean "{close}"?' if close else ""
-            raise Failure(f'"{tree.name}" is not known here{meant}', tree)
+            meant = _meant(tree.name, list(self._names))
+            raise Failure(f'"{_shown(tree.name)}" is not known here{meant}', tree)
         return self._names[tree.name]
 
     def _member(self, tree: Member) -> Json:
@@ -87,12 +127,12 @@ class _Evaluation:
 
     def _key(self, tree: Tree, above: Tree, target: Json, name: str) -> Json:
         if not isinstance(target, dict):
-            raise Failure(f'"{said(above)}" is {kind(target)} and has no "{name}"', tree)
+            what = f'"{said(above)}" is {kind(target)}'
+            raise Failure(f'{what} and has no "{_shown(name)}"', tree)
         if name not in target:
-            keys = ", ".join(list(target)[:12]) or "none"
-            close = nearest(name, [key for key in target if isinstance(key, str)])
-            meant = f'; did you mean "{close}"?' if close else ""
-            raise Failure(f'"{said(above)}" has no "{name}" (it has {keys}){meant}', tree)
+            has = f"it has {_listed(list(target))}"
+            meant = _meant(name, list(target))
+            raise Failure(f'"{said(above)}" has no "{_shown(name)}" ({has}){meant}', tree)
         return target[name]
 
     def _index(self, tree: Index) -> Json:
@@ -129,21 +169,30 @@ class _Evaluation:
                 return self._bool(tree.left) or self._bool(tree.right)
         left, right = self.value(tree.left), self.value(tree.right)
         match tree.operator:
-            case "==":
-                return same(left, right)
-            case "!=":
-                return not same(left, right)
+            case "==" | "!=":
+                return self._same(tree, left, right) == (tree.operator == "==")
             case "in":
                 return self._contains(tree, left, right)
             case "<" | "<=" | ">" | ">=":
                 return self._compare(tree, left, right)
         return self._arithmetic(tree, left, right)
 
+    def _same(self, tree: Binary, left: Json, right: Json) -> bool:
+        if (
+            isinstance(left, str | list | dict)
+            and isinstance(right, str | list | dict)
+            and len(left) == len(right)
+        ):
+            self.spend_on(left, tree)
+        return same(left, right)
+
     def _contains(self, tree: Binary, item: Json, container: Json) -> bool:
         if isinstance(container, dict):
             return isinstance(item, str) and item in container
         if isinstance(container, list):
-            self._fuel -= len(container)
+            self.spend(len(container) // ITEMS_PER_UNIT, tree)
+            if isinstance(item, list | dict):
+                self.spend_on(container, tree)
             return any(same(item, other) for other in container)
         raise Failure(f'"in" asks a list or a map, not {kind(container)}', tree)
 
@@ -154,6 +203,8 @@ class _Evaluation:
         if not alike:
             told = f"{kind(left)} and {kind(right)}"
             raise Failure(f'"{tree.operator}" compares two numbers or two texts, not {told}', tree)
+        if isinstance(left, str):
+            self.spend_on(left, tree)
         match tree.operator:
             case "<":
                 return bool(left < right)
@@ -163,17 +214,29 @@ class _Evaluation:
                 return bool(left > right)
         return bool(left >= right)
 
+    def _joined(self, tree: Binary, left: Json, right: Json) -> Json:
+        length = len(left) + len(right)
+        if length > MAX_TEXT:
+            raise Failure("it grows beyond a mebibyte", tree)
+        per_unit = CHARACTERS_PER_UNIT if isinstance(left, str) else ITEMS_PER_UNIT
+        self.spend(length // per_unit, tree)
+        return left + right
+
     def _arithmetic(self, tree: Binary, left: Json, right: Json) -> Json:
         if tree.operator == "+" and (
             (isinstance(left, str) and isinstance(right, str))
             or (isinstance(left, list) and isinstance(right, list))
         ):
-            self._fuel -= len(right) // 64
-            joined: Json = left + right  # type: ignore[operator]
-            return self._bounded(joined, tree)
+            return self._joined(tree, left, right)
         if not (is_number(left) and is_number(right)):
             told = f"{kind(left)} and {kind(right)}"
             raise Failure(f'"{tree.operator}" cannot take {told}', tree)
+        try:
+            return self._calculated(tree, left, right)
+        except OverflowError:
+            raise Failure("a whole number too large to be a fraction", tree) from None
+
+    def _calculated(self, tree: Binary, left: Json, right: Json) -> Json:
         match tree.operator:
             case "+":
                 return self._bounded(left + right, tree)
@@ -188,12 +251,13 @@ class _Evaluation:
             return self._bounded(_truncated(left, right) if whole else left / right, tree)
         if not whole:
             raise Failure('"%" takes whole numbers', tree)
-        return left - _truncated(left, right) * right
+        quotient = self._bounded(_truncated(left, right), tree)
+        return left - quotient * right
 
     def _bounded(self, value: Json, tree: Tree) -> Json:
         if isinstance(value, str | list) and len(value) > MAX_TEXT:
             raise Failure("it grows beyond a mebibyte", tree)
-        if isinstance(value, int) and abs(value) > MAX_INT:
+        if isinstance(value, int) and not -MAX_INT - 1 <= value <= MAX_INT:
             raise Failure("a whole number beyond 64 bits", tree)
         if isinstance(value, float) and (value != value or abs(value) == float("inf")):
             raise Failure("not a finite number", tree)
@@ -212,14 +276,15 @@ class _Evaluation:
 
     def _macro(self, tree: Macro) -> Json:
         target = self.value(tree.target)
-        items = list(target) if isinstance(target, list | dict) else None
-        if items is None:
+        if not isinstance(target, list | dict):
             raise Failure(f'"{tree.name}" goes over a list or a map, not {kind(target)}', tree)
         outer = self._names
+        inner = dict(outer)
+        self._names = inner
         found: list[Json] = []
         try:
-            for item in items:
-                self._names = {**outer, tree.variable: item}
+            for item in target:
+                inner[tree.variable] = item
                 if tree.name == "map":
                     found.append(self.value(tree.body))
                     continue
@@ -242,9 +307,17 @@ class _Evaluation:
             return self.value(yes if self._bool(condition) else no)
         operands = ([tree.target] if tree.target is not None else []) + list(tree.arguments)
         values = [self.value(operand) for operand in operands]
+        self._pay(tree, values[0])
         if tree.name in ("contains", "startsWith", "endsWith"):
             return self._text_method(tree, values)
         return self._bounded(FUNCTIONS[tree.name](tree, values[0]), tree)
+
+    def _pay(self, tree: Apply, value: Json) -> None:
+        if tree.name == "fromJson" and isinstance(value, str):
+            # A text of 2 bytes an item is read into a list of a hundred bytes an item.
+            self.spend(len(value) // 16, tree)
+        elif tree.name != "size" and (isinstance(value, str) or tree.name == "json"):
+            self.spend_on(value, tree)
 
     def _has(self, path: Tree) -> bool:
         """Whether the last part of the path is there; all before it must be."""
@@ -267,6 +340,23 @@ class _Evaluation:
             case "startsWith":
                 return text.startswith(part)
         return text.endswith(part)
+
+
+def _shown(name: str) -> str:
+    """A name for a message: whole, so that a secret in it is found and masked, or not at all."""
+    return name if len(name) <= MAX_SHOWN_LENGTH else f"… {len(name)} characters …"
+
+
+def _listed(names: list[str]) -> str:
+    shown = [_shown(name) for name in names[:MAX_SHOWN_KEYS]]
+    return ", ".join(shown + ["…"] * (len(names) > MAX_SHOWN_KEYS)) or "none"
+
+
+def _meant(name: str, known: list[str]) -> str:
+    close = None
+    if len(name) <= MAX_SHOWN_LENGTH and len(known) <= MAX_COMPARED_KEYS:
+        close = nearest(name, known)
+    return f'; did you mean "{close}"?' if close else ""
 
 
 def _truncated(left: int, right: int) -> int:

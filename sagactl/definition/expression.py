@@ -1,9 +1,18 @@
 """The language between `${{` and `}}`: its trees, and the names that a tree reads.
 
 A strict subset of CEL (github.com/google/cel-spec), chosen because GitHub Actions and Kubernetes
-readers know it. One deviation: whole numbers and fractions mix in arithmetic. Deliberately absent:
-the clock, chance and the process (a resume would give other values), and anything that loops
-without a bound.
+readers know it. It differs from CEL in these ways and no others:
+
+- Whole numbers and fractions mix in arithmetic: `150 * 1.5` is 225.0.
+- What JSON cannot hold is an error: `1.0 / 0` is not infinity, a map's keys are texts.
+- `&&`, `||`, `exists` and `all` go from left to right and do not forgive an error on the way.
+- `string()` writes a fraction as JSON does: `string(2.0)` is "2.0".
+- `has()` takes an index too, and is false where the value before the last dot is no map.
+- `x.?y` gives null where there is no `y`; `cond()`, `json()`, `fromJson()`, `base64()`,
+  `urlencode()` and `hash()` are additions.
+
+Deliberately absent: the clock, chance and the process (a resume would give other values), times
+and durations, and anything that loops without a bound.
 """
 
 from collections.abc import Iterator
@@ -133,6 +142,30 @@ class Macro:
 Tree: TypeAlias = (
     Literal | Name | Member | Index | Unary | Binary | Choice | Sequence | Mapping | Apply | Macro
 )
+
+
+def children(tree: Tree) -> "tuple[Tree, ...]":
+    """The trees right below a tree, in the order in which they are written."""
+    match tree:
+        case Member():
+            return (tree.target,)
+        case Unary():
+            return (tree.operand,)
+        case Index():
+            return tree.target, tree.index
+        case Binary():
+            return tree.left, tree.right
+        case Choice():
+            return tree.condition, tree.yes, tree.no
+        case Sequence():
+            return tree.items
+        case Mapping():
+            return tuple(part for entry in tree.entries for part in entry)
+        case Apply():
+            return tree.arguments if tree.target is None else (tree.target, *tree.arguments)
+        case Macro():
+            return tree.target, tree.body
+    return ()
 
 
 def tree_references(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from urllib.parse import quote
@@ -10,6 +11,10 @@ from sagactl.definition.expression import Tree
 from sagactl.definition.value import Failure, as_text, is_number, kind
 from sagactl.source.json_text import JsonRejected, parse_json
 from sagactl.source.node import Json
+
+# Python would also take "1_000", " 1 " and digits of other scripts; other readers would not.
+_WHOLE = re.compile(r"-?[0-9]{1,400}")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def _size(tree: Tree, value: Json) -> Json:
@@ -25,19 +30,16 @@ def _string(tree: Tree, value: Json) -> Json:
 
 
 def _int(tree: Tree, value: Json) -> Json:
-    try:
-        if is_number(value) or isinstance(value, str):
-            return int(value)
-    except (ValueError, OverflowError):
-        pass
+    if is_number(value) or (isinstance(value, str) and _WHOLE.fullmatch(value)):
+        return int(value)
     raise Failure(f"{kind(value)} that is no whole number", tree)
 
 
 def _double(tree: Tree, value: Json) -> Json:
     try:
-        if is_number(value) or isinstance(value, str):
+        if is_number(value) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
             return float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         pass
     raise Failure(f"{kind(value)} that is no number", tree)
 

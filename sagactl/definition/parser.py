@@ -20,26 +20,31 @@ from sagactl.definition.expression import (
     Sequence,
     Tree,
     Unary,
+    children,
 )
 from sagactl.source.node import Json
 from sagactl.source.problem import nearest
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 64
+# A chain such as a.b.c or a + b + c is as deep a tree as it is long, and every walk over a tree
+# recurses: without this bound a long chain would end in Python's RecursionError.
+MAX_HEIGHT = 128
 MAX_INT = 2**63 - 1
 
+# How many arguments each takes.
 FUNCTIONS = {
-    "size": (1, 1),
-    "string": (1, 1),
-    "int": (1, 1),
-    "double": (1, 1),
-    "json": (1, 1),
-    "fromJson": (1, 1),
-    "base64": (1, 1),
-    "urlencode": (1, 1),
-    "hash": (1, 1),
-    "cond": (3, 3),
-    "has": (1, 1),
+    "size": 1,
+    "string": 1,
+    "int": 1,
+    "double": 1,
+    "json": 1,
+    "fromJson": 1,
+    "base64": 1,
+    "urlencode": 1,
+    "hash": 1,
+    "cond": 3,
+    "has": 1,
 }
 METHODS = {"contains": 1, "startsWith": 1, "endsWith": 1, "size": 0}
 MACROS = ("filter", "map", "exists", "all")
@@ -68,7 +73,18 @@ def parse_expression(text: str) -> Tree:
         raise ExpressionRejected(
             "expression-syntax", f"an expression has at most {MAX_LENGTH} characters", 0, len(text)
         )
-    return _Parser(text).parse()
+    tree = _Parser(text).parse()
+    _check_height(tree)
+    return tree
+
+
+def _check_height(tree: Tree) -> None:
+    level: tuple[Tree, ...] = (tree,)
+    for _ in range(MAX_HEIGHT):
+        level = tuple(below for above in level for below in children(above))
+        if not level:
+            return
+    raise _reject(f"a chain of more than {MAX_HEIGHT} parts", tree.start, tree.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +96,7 @@ class _Token:
 
 
 _SPACE = re.compile(r"\s*")
-_NUMBER = re.compile(r"(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+)")
+_NUMBER = re.compile(r"(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+)", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TEXT = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _OPERATOR = re.compile(r"&&|\|\||==|!=|<=|>=|\.\?|[-+*/%<>!?:.,()\[\]{}]")
@@ -115,13 +131,13 @@ def _tokens(text: str) -> Iterator[_Token]:
 def _token(text: str, at: int) -> _Token:
     if found := _NUMBER.match(text, at):
         digits = found.group()
-        if not digits.isdigit():
-            return _Token("number", float(digits), at, found.end())
-        if int(digits) > MAX_INT:
-            raise _reject(f"the number {digits[:20]} is too large", at, found.end())
-        return _Token("number", int(digits), at, found.end())
+        number = int(digits) if digits.isdigit() else float(digits)
+        # The last one is a whole number only behind a minus; the parser sees to it.
+        if number == float("inf") or (isinstance(number, int) and number > MAX_INT + 1):
+            raise _too_large(digits, at, found.end())
+        return _Token("number", number, at, found.end())
     if found := _TEXT.match(text, at):
-        return _Token("text", _unescape(found.group()[1:-1], at), at, found.end())
+        return _Token("text", _unescape(found.group()[1:-1], at + 1), at, found.end())
     if found := _NAME.match(text, at):
         kind = "operator" if found.group() == "in" else "name"
         return _Token(kind, found.group(), at, found.end())
@@ -134,18 +150,32 @@ def _token(text: str, at: int) -> _Token:
     raise _reject(f'"{text[at]}" has no meaning in an expression{said}', at, at + 1)
 
 
+def _too_large(digits: str, start: int, end: int) -> ExpressionRejected:
+    return _reject(f"the number {digits[:20]} is too large", start, end)
+
+
 def _unescape(text: str, at: int) -> str:
     def one(found: re.Match[str]) -> str:
+        start, end = at + found.start(), at + found.end()
         if found.group(1):
             char = chr(int(found.group(1), 16))
             if "\ud800" <= char <= "\udfff":
-                raise _reject("half of a surrogate pair is no character", at, at + 1)
+                raise _reject("half of a surrogate pair is no character", start, end)
             return char
         if found.group(2) not in _ESCAPES:
-            raise _reject(f'"\\{found.group(2)}" is no escape', at, at + 1)
+            raise _reject(f'"\\{found.group(2)}" is no escape', start, end)
         return _ESCAPES[found.group(2)]
 
     return _ESCAPE.sub(one, text)
+
+
+def _miscounted(
+    word: str, wanted: int, given: list[Tree], start: int, end: int
+) -> ExpressionRejected:
+    plural = "" if wanted == 1 else "s"
+    return _reject(
+        f'"{word}" takes {wanted or "no"} argument{plural}, not {len(given)}', start, end
+    )
 
 
 class _Parser:
@@ -176,6 +206,9 @@ class _Parser:
 
     def _is(self, operator: str) -> bool:
         return self._next.kind == "operator" and self._next.value == operator
+
+    def _is_lowest(self, token: _Token) -> bool:
+        return isinstance(token.value, int) and token.value == MAX_INT + 1
 
     def _expect(self, operator: str) -> _Token:
         if not self._is(operator):
@@ -211,8 +244,12 @@ class _Parser:
     def _prefix(self) -> Tree:
         token = self._take()
         match token.kind, token.value:
+            case "number", int() as whole if whole > MAX_INT:
+                raise _too_large(str(whole), token.start, token.end)
             case (("number" | "text"), _):
                 return Literal(token.start, token.end, token.value)
+            case "operator", "-" if self._is_lowest(self._next):
+                return Literal(token.start, self._take().end, -MAX_INT - 1)
             case "name", name if name in _WORDS:
                 return Literal(token.start, token.end, _WORDS[name])
             case "name", name:
@@ -239,7 +276,7 @@ class _Parser:
             if self._is(".") or self._is(".?"):
                 optional = self._take().value == ".?"
                 name = self._take()
-                if name.kind != "name" and name.value != "in":
+                if name.kind != "name" and (name.kind, name.value) != ("operator", "in"):
                     raise _reject("a name is expected after the dot", name.start, name.end)
                 if self._is("(") and not optional:
                     tree = self._method(tree, name)
@@ -257,9 +294,8 @@ class _Parser:
         word = str(name.value)
         if word not in FUNCTIONS:
             raise self._unknown(name, tuple(FUNCTIONS))
-        low, high = FUNCTIONS[word]
-        if not low <= len(arguments) <= high:
-            raise _reject(f'"{word}" takes {low} arguments, not {len(arguments)}', name.start, end)
+        if len(arguments) != FUNCTIONS[word]:
+            raise _miscounted(word, FUNCTIONS[word], arguments, name.start, end)
         if word == "has" and not isinstance(arguments[0], Member | Index):
             raise _reject('"has" takes a path such as has(input.note)', name.start, end)
         return Apply(name.start, end, word, None, tuple(arguments))
@@ -275,8 +311,7 @@ class _Parser:
         if word not in METHODS:
             raise self._unknown(name, (*METHODS, *MACROS))
         if len(arguments) != METHODS[word]:
-            usage = f'"{word}" takes {METHODS[word]} arguments, not {len(arguments)}'
-            raise _reject(usage, name.start, end)
+            raise _miscounted(word, METHODS[word], arguments, name.start, end)
         return Apply(target.start, end, word, target, tuple(arguments))
 
     def _unknown(self, name: _Token, known: tuple[str, ...]) -> ExpressionRejected:
@@ -286,6 +321,9 @@ class _Parser:
                 f'"{word}" is not a function, a resume would see another value: use {ADVICE[word]}'
             )
             return ExpressionRejected("not-a-function", message, name.start, name.end)
+        if word in METHODS or word in MACROS:
+            message = f'"{word}" is written behind what it asks, as in input.name.{word}(…)'
+            return ExpressionRejected("unknown-function", message, name.start, name.end)
         close = nearest(word, known)
         meant = f'; did you mean "{close}"?' if close else f": there are {', '.join(known)}"
         message = f'there is no function "{word}"{meant}'
@@ -300,7 +338,8 @@ class _Parser:
         while not self._is(closing):
             if items:
                 self._expect(",")
-                if self._is(closing):
+                # As in CEL: a list may end in a comma, the arguments of a call may not.
+                if self._is(closing) and closing == "]":
                     break
             items.append(self._expression(0))
         return items, self._take().end

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sagactl.definition.evaluation import evaluate_tree
+from sagactl.definition.evaluation import MAX_TEXT, evaluate_tree
 from sagactl.definition.expression import (
     ExpressionFailed,
     Reference,
@@ -17,7 +17,7 @@ from sagactl.definition.expression import (
 )
 from sagactl.definition.parser import ExpressionRejected, parse_expression
 from sagactl.definition.value import Failure, as_text, kind
-from sagactl.source.node import Json, List, Map, Node, Scalar, plain
+from sagactl.source.node import Json, List, Map, Node, Scalar
 from sagactl.source.place import Place
 from sagactl.source.problem import Problem
 from sagactl.source.spot import place_within
@@ -72,11 +72,23 @@ class Template:
 
 
 def parse_template(node: Node, *, bare: bool = False) -> tuple[Template, list[Problem]]:
-    """The template of a YAML value; `bare`: a text without `${{ }}` is an expression by itself."""
+    """The template of a YAML value; `bare`: one expression, with or without `${{ }}` around it."""
     problems: list[Problem] = []
-    compiled = _compile(node, problems, bare=bare)
+    if bare and isinstance(node, Scalar) and isinstance(node.value, str):
+        compiled = _compile_bare(node, node.value, problems)
+    else:
+        compiled = _compile(node, problems)
     references = tuple(_references(compiled))
     return Template(node, references, compiled), problems
+
+
+def parse_part(scalar: Scalar, start: int, end: int) -> tuple[Template, list[Problem]]:
+    """The template of `value[start:end]` of a text; its places are those of the whole."""
+    text = str(scalar.value)[start:end]
+    problems: list[Problem] = []
+    compiled = _compile_text(scalar, text, problems, start)
+    node = Scalar(place_within(scalar, start, end), text, text)
+    return Template(node, tuple(_references(compiled)), compiled), problems
 
 
 def constant(value: Json, place: Place) -> Template:
@@ -135,9 +147,16 @@ def hole_value(hole: Hole, scope: Mapping[str, Json]) -> Json:
     try:
         return evaluate_tree(hole.tree, scope)
     except Failure as failure:
-        tree = failure.tree
-        place = place_within(hole.scalar, hole.offset + tree.start, hole.offset + tree.end)
-        raise ExpressionFailed(failure.message, place) from None
+        raise ExpressionFailed(failure.message, _place(hole, failure.tree)) from None
+
+
+def hole_place(hole: Hole) -> Place:
+    """Where the expression of a hole stands."""
+    return _place(hole, hole.tree)
+
+
+def _place(hole: Hole, tree: Tree) -> Place:
+    return place_within(hole.scalar, hole.offset + tree.start, hole.offset + tree.end)
 
 
 def _value(compiled: Compiled, scope: Mapping[str, Json]) -> Json:
@@ -147,23 +166,26 @@ def _value(compiled: Compiled, scope: Mapping[str, Json]) -> Json:
         case Hole():
             return hole_value(compiled, scope)
         case Mixed():
-            return "".join(_part(part, scope) for part in compiled.parts)
+            return _joined(compiled, scope)
         case Items():
             return [_value(item, scope) for item in compiled.items]
         case Fields():
             return {name: _value(item, scope) for name, item in compiled.fields}
 
 
-def _part(part: str | Hole, scope: Mapping[str, Json]) -> str:
-    if isinstance(part, str):
-        return part
-    text = as_text(hole_value(part, scope))
-    if text is None:
-        place = place_within(
-            part.scalar, part.offset + part.tree.start, part.offset + part.tree.end
-        )
-        raise ExpressionFailed("null has no text", place)
-    return text
+def _joined(mixed: Mixed, scope: Mapping[str, Json]) -> str:
+    texts: list[str] = []
+    length = 0
+    for part in mixed.parts:
+        text = part if isinstance(part, str) else as_text(hole_value(part, scope))
+        place = hole_place(part) if isinstance(part, Hole) else None
+        if text is None:
+            raise ExpressionFailed("null has no text", place)
+        length += len(text)
+        if length > MAX_TEXT:
+            raise ExpressionFailed("it grows beyond a mebibyte", place)
+        texts.append(text)
+    return "".join(texts)
 
 
 def _is_fixed(compiled: Compiled) -> bool:
@@ -197,22 +219,30 @@ def _references(compiled: Compiled) -> Iterator[Reference]:
                 yield from _references(item)
 
 
-def _compile(node: Node, problems: list[Problem], *, bare: bool = False) -> Compiled:
+def _compile_bare(scalar: Scalar, text: str, problems: list[Problem]) -> Compiled:
+    if OPEN not in text:
+        hole = _hole(scalar, text, 0, problems)
+        return hole if hole is not None else Fixed(None)
+    compiled = _compile_text(scalar, text, problems)
+    if isinstance(compiled, Mixed) and not problems:
+        # `${{ a }} && ${{ b }}` would be a text, and a block text ends in a line break.
+        lone = [part for part in compiled.parts if isinstance(part, Hole) or part.strip()]
+        if len(lone) == 1 and isinstance(lone[0], Hole):
+            return lone[0]
+        message = "a condition is one expression: all of it stands in one ${{ … }}"
+        problems.append(Problem("expression-syntax", scalar.place, message))
+    return compiled
+
+
+def _compile(node: Node, problems: list[Problem]) -> Compiled:
     match node:
         case Scalar(value=str() as text):
-            if bare and OPEN not in text:
-                hole = _hole(node, text, 0, problems)
-                return hole if hole is not None else Fixed(None)
             return _compile_text(node, text, problems)
         case Scalar():
             return Fixed(node.value)
         case List():
             items = tuple(_compile(item, problems) for item in node.items)
-            return (
-                Fixed(plain(node))
-                if all(map(_is_fixed, items)) and not _escaped(node)
-                else Items(items)
-            )
+            return Fixed(_value(Items(items), {})) if all(map(_is_fixed, items)) else Items(items)
         case Map():
             for entry in node.entries:
                 if OPEN in entry.name:
@@ -222,13 +252,8 @@ def _compile(node: Node, problems: list[Problem], *, bare: bool = False) -> Comp
             return Fields(fields)
 
 
-def _escaped(node: Node) -> bool:
-    return any(
-        isinstance(item, Scalar) and OPEN in str(item.value) for item in getattr(node, "items", ())
-    )
-
-
-def _compile_text(scalar: Scalar, text: str, problems: list[Problem]) -> Compiled:
+def _compile_text(scalar: Scalar, text: str, problems: list[Problem], offset: int = 0) -> Compiled:
+    """`text` begins at `offset` in the scalar's value."""
     parts: list[str | Hole] = []
     at = 0
     while (opens := text.find(OPEN, at)) >= 0:
@@ -238,13 +263,14 @@ def _compile_text(scalar: Scalar, text: str, problems: list[Problem]) -> Compile
             continue
         closes = _end_of_hole(text, opens + len(OPEN))
         if closes is None:
-            place = place_within(scalar, opens, opens + len(OPEN))
+            place = place_within(scalar, offset + opens, offset + opens + len(OPEN))
             message = f'"{OPEN}" is not closed by "{CLOSE}"'
             problems.append(Problem("expression-syntax", place, message))
             return Fixed(text)
         if opens > at:
             parts.append(text[at:opens])
-        hole = _hole(scalar, text[opens + len(OPEN) : closes], opens + len(OPEN), problems)
+        inside = opens + len(OPEN)
+        hole = _hole(scalar, text[inside:closes], offset + inside, problems)
         if hole is not None:
             parts.append(hole)
         at = closes + len(CLOSE)

@@ -15,6 +15,41 @@ class Failure(Exception):
         self.tree = tree
 
 
+# How much one unit of fuel pays for where a whole value is gone through.
+ITEMS_PER_UNIT = 8
+CHARACTERS_PER_UNIT = 64
+MAX_DEPTH = 128
+
+
+class TooDeep(Exception):
+    """A value nested deeper than anything that reads or writes JSON should meet."""
+
+
+def weight(value: Json, most: int) -> int:
+    """What it costs to go through a value, in units of fuel; anything above `most` is only that.
+
+    An expression can build a value that holds the same list a million times over, so it is never
+    gone through further than there is fuel for.
+    """
+    units, items, characters = 0, 0, 0
+    left: list[tuple[Json, int]] = [(value, 0)]
+    while left and units <= most:
+        here, depth = left.pop()
+        if isinstance(here, str):
+            characters += len(here)
+        elif isinstance(here, list | dict):
+            if depth >= MAX_DEPTH:
+                raise TooDeep
+            items += len(here)
+            if isinstance(here, dict):
+                characters += sum(map(len, here))
+            if items // ITEMS_PER_UNIT <= most:
+                below = here.values() if isinstance(here, dict) else here
+                left.extend((item, depth + 1) for item in below)
+        units = items // ITEMS_PER_UNIT + characters // CHARACTERS_PER_UNIT
+    return units
+
+
 def same(left: Json, right: Json) -> bool:
     """Equality of JSON values: numbers by value, but true is not 1."""
     if isinstance(left, bool) or isinstance(right, bool):
