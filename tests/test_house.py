@@ -31,7 +31,7 @@ DOORS = {
     "referencing": ("definition/schema.py",),
     "httpx": ("participants/web.py", "participants/transport.py"),
     "h11": ("participants/transport.py",),
-    "tinydb": ("journal/tinydb_store.py",),
+    "tinydb": ("journal/tinydb_table.py",),
     "typer": ("cli/",),
     "rich": ("views/",),
 }

@@ -20,7 +20,7 @@ from sagactl.machine.event import Event
 from sagactl.source.node import Json
 
 # Counted up whenever a state written by this sagactl cannot be read by an older one.
-FORMAT = 1
+FORMAT = 2
 
 NOWHERE = Path("<memory>")
 
@@ -45,8 +45,8 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 
 def encode(event: Event) -> dict[str, Json]:
     """The event as a dict: its `type`, its `at`, and its other fields."""
-    values = {field.name: getattr(event, field.name) for field in fields(event)}
-    return {"type": NAMES[type(event)], **values}
+    kind = type(event)
+    return {"type": NAMES[kind], **{name: getattr(event, name) for name in _checks(kind)}}
 
 
 def decode(record: Json, path: Path = NOWHERE, where: str = "an event") -> Event:
@@ -78,12 +78,15 @@ def build(kind: type[T], values: dict[str, Json], path: Path, where: str) -> T:
 
 
 def plain_record(event: Event) -> dict[str, Json]:
-    """What `decode` will be given one day; raises ValueError where it would not take it."""
-    record: dict[str, Json] = json.loads(canonical(encode(event)))
-    try:
-        decode(record)
-    except StateDamaged as damage:
-        raise ValueError(damage.reason) from None
+    """What `decode` will be given one day; raises ValueError where it would not take it.
+
+    That its values are plain JSON is only known once its text is written.
+    """
+    record = encode(event)
+    for name, (check, _) in _checks(type(event)).items():
+        if not check(record[name]):
+            kind = type(event).__name__
+            raise ValueError(f'the field "{name}" of {kind} cannot be {_shown(record[name])}')
     return record
 
 

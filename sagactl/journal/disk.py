@@ -12,7 +12,7 @@ Everything raises OSError; whoever knows which file is meant turns it into Store
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,9 @@ from typing import NamedTuple
 SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 OWNER_ONLY = 0o600
 FOLDER_OWNER_ONLY = 0o700
+
+# linux/falloc.h
+FALLOC_FL_KEEP_SIZE = 1
 
 
 class Stamp(NamedTuple):
@@ -33,6 +36,11 @@ class Stamp(NamedTuple):
     changed_ns: int
 
 
+def stamp_of(fd: int) -> Stamp:
+    """The stamp of an open file."""
+    return _stamp(os.fstat(fd))
+
+
 def stamp(path: Path) -> Stamp | None:
     """The stamp of the file at `path`, None where there is nothing."""
     try:
@@ -41,16 +49,28 @@ def stamp(path: Path) -> Stamp | None:
         return None
 
 
-def read_whole(path: Path) -> tuple[bytes, Stamp] | None:
-    """The file's content and stamp, None where there is nothing."""
+def read_whole(path: Path) -> bytes:
+    """Everything in the file at `path`."""
+    fd = open_file(path, os.O_RDONLY)
     try:
-        fd = open_file(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(fd, "rb") as file:
-        # The stamp first: what changes while we read must look changed afterwards.
-        before = _stamp(os.fstat(fd))
-        return file.read(), before
+        return read_all(fd)
+    finally:
+        os.close(fd)
+
+
+def read_all(fd: int) -> bytes:
+    """Everything in an open file."""
+    return read_at(fd, 0, os.fstat(fd).st_size)
+
+
+def read_at(fd: int, offset: int, size: int) -> bytes:
+    """So many bytes from an offset on; fewer only where the file ends."""
+    pieces = []
+    while size > 0 and (piece := os.pread(fd, size, offset)):
+        pieces.append(piece)
+        offset += len(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def open_file(path: Path, flags: int) -> int:
@@ -64,22 +84,51 @@ def open_file(path: Path, flags: int) -> int:
     return fd
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace the file at `path`. Two writers at once must be kept apart by the caller."""
-    temporary = f"{path.name}.tmp"
+def write_whole(path: Path, fill: Callable[[int], None]) -> None:
+    """Replace the file at `path` by a new one; the caller keeps two writers apart.
+
+    `fill` is given the descriptor of the new file.
+    """
+    write_temporary(path, fill)
+    put_in_place(path)
+
+
+def write_temporary(path: Path, fill: Callable[[int], None]) -> None:
+    """Write what is to become the file at `path`, durably, and leave it beside it."""
     with _opened(path.parent) as folder:
+        name = _temporary(path)
         # What a killed writer left behind; removed, and not reused, because its mode and its kind
         # (a link?) are anybody's.
         with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=folder)
+            os.unlink(name, dir_fd=folder)
         try:
-            _write_new(temporary, content, folder)
-            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            _write_new(name, fill, folder)
         except BaseException:
             with suppress(OSError):
-                os.unlink(temporary, dir_fd=folder)
+                os.unlink(name, dir_fd=folder)
+            raise
+
+
+def put_in_place(path: Path) -> None:
+    """Let what `write_temporary` wrote be the file at `path`, durably."""
+    with _opened(path.parent) as folder:
+        try:
+            os.rename(_temporary(path), path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(_temporary(path), dir_fd=folder)
             raise
         os.fsync(folder)
+
+
+def append_to_temporary(path: Path, content: bytes) -> None:
+    """Add to what `write_temporary` wrote, durably."""
+    fd = open_file(path.with_name(_temporary(path)), os.O_WRONLY | os.O_APPEND)
+    try:
+        write_all(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def write_where_empty(path: Path, content: bytes) -> None:
@@ -112,14 +161,29 @@ def make_folder(folder: Path) -> bool:
     return True
 
 
-def _write_new(name: str, content: bytes, folder: int) -> None:
+def _temporary(path: Path) -> str:
+    return f"{path.name}.tmp"
+
+
+def _write_new(name: str, fill: Callable[[int], None], folder: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY
     fd = os.open(name, flags, OWNER_ONLY, dir_fd=folder)
     try:
-        write_all(fd, content)
+        fill(fd)
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def write_at(fd: int, content: bytes, offset: int) -> None:
+    """Write every byte at an offset."""
+    rest = memoryview(content)
+    while rest:
+        written = os.pwrite(fd, rest, offset)
+        if written == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rest = rest[written:]
+        offset += written
 
 
 def write_all(fd: int, content: bytes) -> None:
@@ -130,6 +194,25 @@ def write_all(fd: int, content: bytes) -> None:
         if written == 0:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         rest = rest[written:]
+
+
+def reserve(fd: int, offset: int, size: int) -> None:
+    """Have the disk promise bytes behind an offset, without making the file longer.
+
+    Where the system or the file system knows no such promise, nothing is done.
+    """
+    import ctypes  # takes longer to import than all of the rest
+
+    fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    if fallocate is None:
+        return
+    wide = ctypes.c_longlong
+    while fallocate(fd, FALLOC_FL_KEEP_SIZE, wide(offset), wide(size)) != 0:
+        code = ctypes.get_errno()
+        if code in (errno.EOPNOTSUPP, errno.ENOSYS):
+            return
+        if code != errno.EINTR:
+            raise OSError(code, os.strerror(code))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Locks between processes: one short one around a write, and one per run for as long as it goes on.
+"""Locks between processes: a turn to write, and one lock per run for as long as it goes on.
 
 Both are `flock` on a file of their own, which is never renamed and never deleted: a lock on a file
 that is replaced, or made anew, is held by two at once. The kernel frees a lock when its holder
@@ -22,15 +22,52 @@ from sagactl.journal.disk import open_file, write_all
 from sagactl.journal.refusal import RunHeld, refusing
 
 
+class Turn:
+    """The right to write, which one process has at a time; waits for as long as it takes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        with refusing(self._path):
+            if self._fd is None:
+                self._fd = open_file(self._path, os.O_RDWR | os.O_CREAT)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def give(self) -> None:
+        if self._fd is not None:
+            # Said aloud, and not left to close: a forked child may still have the descriptor.
+            with suppress(OSError):
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._fd is not None:
+            _release(self._fd)
+            self._fd = None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        self.take()
+        try:
+            yield
+        finally:
+            self.give()
+
+
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Wait until nobody else is inside, for as long as it takes."""
+def alone(path: Path) -> Iterator[bool]:
+    """Whether nobody else is inside; nobody waits."""
     with refusing(path):
         fd = open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         with refusing(path):
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_alone = True
+            except BlockingIOError:
+                is_alone = False
+        yield is_alone
     finally:
         _release(fd)
 

@@ -14,9 +14,9 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sagactl.journal.codec import NOWHERE, canonical, decode, plain_record
 from sagactl.journal.refusal import (
@@ -29,6 +29,7 @@ from sagactl.journal.refusal import (
 from sagactl.machine.event import Event, RunStarted
 
 __all__ = [
+    "Append",
     "MemoryStore",
     "RunAmbiguous",
     "RunHeld",
@@ -51,6 +52,15 @@ class Summary:
     started_at: float
     updated_at: float
     sandbox: bool
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Append(NamedTuple):
+    """Events of one run, and the state in which they leave it."""
+
+    run_id: str
+    events: Sequence[Event]
+    state: str
 
 
 class Store(Protocol):
@@ -62,6 +72,18 @@ class Store(Protocol):
         Raises StoreRefused where the disk or the state does not allow it, and ValueError for
         events that could not be read back: values beyond JSON, a run that begins twice.
         """
+
+    def append_all(self, appends: Sequence[Append]) -> None:
+        """As `append`, for many runs at once, each of them once: all is kept or none."""
+
+    def write(self, appends: Sequence[Append]) -> None:
+        """The first half of `append_all`: it counts when `sync` has returned, and only then."""
+
+    def sync(self) -> None:
+        """The second half; it may be called from another thread, while nobody calls `write`."""
+
+    def reserve(self, size: int) -> None:
+        """See to it that the next `size` bytes of events find room; raises StoreRefused."""
 
     def read(self, run_id: str) -> tuple[Event, ...]:
         """Every event of the run, oldest first; raises RunNotFound."""
@@ -90,18 +112,37 @@ class MemoryStore:
         self._refusal: StoreRefused | None = None
 
     def append(self, run_id: str, events: Sequence[Event], state: str) -> None:
-        if not events:
-            return
+        self.append_all([Append(run_id, events, state)])
+
+    def append_all(self, appends: Sequence[Append]) -> None:
+        self.write(appends)
+        self.sync()
+
+    def write(self, appends: Sequence[Append]) -> None:
         if self._refusal is not None:
             raise self._refusal.again()
-        texts = [canonical(plain_record(event)) for event in events]
-        try:
-            summary = summary_after(run_id, self._summaries.get(run_id), events, state, NOWHERE)
-        except StoreRefused as refusal:
-            self._refusal = refusal
-            raise
-        self._summaries[run_id] = summary
-        self._texts.setdefault(run_id, []).extend(texts)
+        demand_distinct(appends)
+        summaries: dict[str, Summary] = {}
+        texts: dict[str, list[str]] = {}
+        for run_id, events, state in appends:
+            if not events:
+                continue
+            texts[run_id] = [canonical(plain_record(event)) for event in events]
+            try:
+                before = self._summaries.get(run_id)
+                summaries[run_id] = summary_after(run_id, before, events, state, NOWHERE)
+            except StoreRefused as refusal:
+                self._refusal = refusal
+                raise
+        self._summaries.update(summaries)
+        for run_id, its_texts in texts.items():
+            self._texts.setdefault(run_id, []).extend(its_texts)
+
+    def sync(self) -> None:
+        pass
+
+    def reserve(self, size: int) -> None:
+        pass
 
     def read(self, run_id: str) -> tuple[Event, ...]:
         if run_id not in self._texts:
@@ -125,6 +166,12 @@ class MemoryStore:
             del self._held[run_id]
 
 
+def demand_distinct(appends: Sequence[Append]) -> None:
+    """Raise ValueError where a run is appended to twice."""
+    if len({append.run_id for append in appends}) < len(appends):
+        raise ValueError("a commit takes one append of a run")
+
+
 def summary_after(
     run_id: str, before: Summary | None, events: Sequence[Event], state: str, path: Path
 ) -> Summary:
@@ -140,7 +187,7 @@ def summary_after(
         if len(begins) > 1 or first.run_id != run_id:
             raise ValueError(f'run "{run_id}" cannot begin as "{begins[-1].run_id}"')
         before = Summary(
-            run_id, first.saga, first.version, state, first.at, first.at, first.sandbox
+            run_id, first.saga, first.version, state, first.at, first.at, first.sandbox, first.tags
         )
     updated_at = max(before.updated_at, *(event.at for event in events))
     return replace(before, state=state, updated_at=updated_at)

@@ -1,104 +1,127 @@
-"""The journal in one file that TinyDB reads: `TinyDB(path)` of anybody shows three tables.
+"""The journal in one TinyDB file and its log: three tables, and the Store over them.
 
 `meta` says which format this is, `runs` has one document per run (its summary, and how many events
-it has), `events` one per event (`run`, `seq` from 1, `event`). An append takes a short lock, reads
-the file anew if another process changed it, and replaces it as a whole, so that it is durable when
-it returns and no process loses what another wrote. Readers take no lock: they see the file as it
-was before or after a write, never between.
+it has), `events` one per event (`run`, `seq` from 1, `event`). A commit adds the events of some
+runs to the log and their new summaries behind them; after a compaction `TinyDB(path)` of anybody
+reads the same tables.
 
-TinyDB's own file storage is deliberately not used: it writes in place, and a crash on the way
-leaves a file that nobody can read. Damage is told and never repaired. A damaged event concerns its
-own run alone; every other run can still be read.
+TinyDB's own file storage is deliberately not used: it writes in place, all of it for each change,
+and a crash on the way leaves a file that nobody can read.
 """
 
-import copy
 import errno
-import gc
-import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
-from tinydb import TinyDB, where
-from tinydb.storages import Storage as TinyStorage
-from tinydb.table import Document
-
 from sagactl.journal import disk, lock
-from sagactl.journal.codec import FORMAT, build, canonical, decode, plain_record
-from sagactl.journal.refusal import RunNotFound, StateDamaged, StoreRefused, refusing
-from sagactl.journal.store import Summary, matching, newest_first, summary_after
+from sagactl.journal.codec import build, decode, plain_record
+from sagactl.journal.document import Document, parse_document
+from sagactl.journal.refusal import RunAmbiguous, RunNotFound, StateDamaged, refusing
+from sagactl.journal.store import Append, Summary, demand_distinct, newest_first, summary_after
+from sagactl.journal.tinydb_table import JournalDB, JournalStorage, numbered
+from sagactl.journal.volume import Volume
+from sagactl.journal.writer import Writer
 from sagactl.machine.event import Event
-from sagactl.source.node import Json
 
-Tables = dict[str, dict[str, Json]]
-
-TABLES = ("meta", "runs", "events")
-
-# TinyDB makes numbers of them, and a second spelling of the same number would take its place.
-DOCUMENT_ID = re.compile(r"[1-9][0-9]{0,17}")
+SUMMARY_FIELDS = tuple(field.name for field in fields(Summary))
 
 
 class TinyDBStore:
     """A Store in the file at `path`; where that is missing, `create` says whether to make it.
 
-    Nothing is made before the first `append` or `hold`. Its locks lie beside it.
+    Nothing is made before the first `append` or `hold`. Its log and its locks lie beside it.
     """
 
-    def __init__(self, path: Path, *, create: bool) -> None:
+    def __init__(self, path: Path, *, create: bool, allow_network: bool = False) -> None:
         self._path = path
-        self._create = create
-        self._file = StateFile(path)
-        self._made_folder = False
-        self._refusal: StoreRefused | None = None
+        self._writer = Writer(path, create=create, allow_network=allow_network)
+        self._storage = JournalStorage(path, self._writer)
+        self._db = JournalDB(storage=lambda: self._storage)
 
     def append(self, run_id: str, events: Sequence[Event], state: str) -> None:
-        if not events:
-            return
-        if self._refusal is not None:
-            raise self._refusal.again()
-        records = [plain_record(event) for event in events]
-        try:
-            self._prepare()
-            with lock.exclusive(self._path.with_name(f"{self._path.name}.lock")):
-                self._file.refresh()
-                if self._file.read() is None:
-                    self._keep_from_git()
-                self._stage(run_id, events, records, state)
-                self._file.commit()
-        except BaseException as error:
-            # Half an append may be staged, and only the disk knows what was kept.
-            self._file.forget()
-            if isinstance(error, StoreRefused):
-                self._refusal = error
-            raise
+        self.append_all([Append(run_id, events, state)])
+
+    def append_all(self, appends: Sequence[Append]) -> None:
+        if any(append.events for append in appends):
+            self.write(appends)
+            self.sync()
+
+    def write(self, appends: Sequence[Append]) -> None:
+        """Hand a commit to the system: it counts when `sync` has returned, and only then.
+
+        Between the two nothing may be written; what is read is as if the commit counted.
+        """
+        demand_distinct(appends)
+        records = [[plain_record(event) for event in append.events] for append in appends]
+        with self._writer.failing():
+            try:
+                self._writer.begin()
+                for append, its_records in zip(appends, records, strict=True):
+                    if its_records:
+                        self._stage(append, its_records)
+                self._writer.write()
+            finally:
+                self._storage.forget()
+
+    def sync(self) -> None:
+        """Have the disk say that it has the commit."""
+        with self._writer.failing():
+            self._writer.sync()
+
+    def reserve(self, size: int) -> None:
+        """Have the disk promise room for `size` bytes of events; raises StoreRefused."""
+        self._writer.reserve(size)
 
     def read(self, run_id: str) -> tuple[Event, ...]:
-        self._file.refresh()
+        self._refresh()
         kept = self._kept(run_id)
         if kept is None:
             raise RunNotFound(run_id)
-        _, _, count = kept
-        found = self._file.db.table("events").search(where("run") == run_id)
-        in_order = sorted(found, key=self._seq)
-        if [document["seq"] for document in in_order] != list(range(1, count + 1)):
+        count = kept[2]
+        events = [(key, parse_document(text)) for key, text in self._volume.events(run_id).items()]
+        for key, document in events:
+            if type(document.get("seq")) is not int:
+                raise self._damaged(f'document {key} of table "events"', 'it has no "seq"')
+        if [document["seq"] for _, document in events] != list(range(1, count + 1)):
             reason = f'the {count} events of run "{run_id}" are not all there once'
             raise self._damaged('table "events"', reason)
-        return tuple(self._event(document) for document in in_order)
+        return tuple(
+            decode(document.get("event"), self._path, f'document {key} of table "events"')
+            for key, document in events
+        )
 
     def summaries(self) -> list[Summary]:
-        self._file.refresh()
-        oldest_first = sorted(self._file.db.table("runs"), key=lambda document: document.doc_id)
-        return newest_first([self._summary(document)[0] for document in oldest_first])
+        self._refresh()
+        runs = self._volume.runs()
+        return newest_first(self._summary(key, runs[key])[0] for key in sorted(runs))
 
     def find(self, prefix: str) -> str:
-        return matching(prefix, [summary.run_id for summary in self.summaries()])
+        self._refresh()
+        found = self._volume.find(prefix, exact=False) if prefix else []
+        names = sorted(str(run.get("run_id")) for _, run in found)
+        if not names:
+            raise RunNotFound(prefix)
+        if len(names) > 1:
+            raise RunAmbiguous(prefix, names)
+        return names[0]
+
+    def remove(self, run_ids: Sequence[str]) -> None:
+        """Forget runs, in one commit; raises RunNotFound."""
+        with self._storage.commit():
+            for run_id in run_ids:
+                kept = self._kept(run_id)
+                if kept is None:
+                    raise RunNotFound(run_id)
+                self._db.table("runs").remove(doc_ids=[kept[0]])
+                for key in self._volume.events(run_id):
+                    self._storage.put("events", key, None)
 
     @contextmanager
     def hold(self, run_id: str) -> Iterator[None]:
-        self._prepare()
+        self._writer.prepare()
         locks = self._path.with_name(f"{self._path.name}.locks")
         with refusing(locks):
             disk.make_folder(locks)
@@ -108,173 +131,58 @@ class TinyDBStore:
             yield
 
     def close(self) -> None:
-        """Let go of what is in memory; what is on the disk needs no closing."""
-        self._file.forget()
+        self._writer.close()
 
-    def _prepare(self) -> None:
-        with refusing(self._path):
-            if not self._create and disk.stamp(self._path) is None:
-                raise StoreRefused(self._path, "there is no such file")
-            self._made_folder |= disk.make_folder(self._path.parent)
+    @property
+    def _volume(self) -> Volume:
+        return self._writer.volume
 
-    def _stage(self, run_id: str, events: Sequence[Event], records: list[Json], state: str) -> None:
-        """Change the tables in memory."""
+    def _refresh(self) -> None:
+        if not self._writer.is_open:
+            self._volume.refresh()
+
+    def _stage(self, append: Append, records: list[Document]) -> None:
+        """Have the next commit hold the events, and the summary that they lead to."""
+        run_id, events, state = append
         kept = self._kept(run_id)
         before, count = (kept[1], kept[2]) if kept else (None, 0)
         summary = summary_after(run_id, before, events, state, self._path)
-        db = self._file.db
-        db.table("events").insert_multiple(
-            {"run": run_id, "seq": seq, "event": record}
-            for seq, record in enumerate(records, count + 1)
+        first = self._writer.next_id
+        self._db.table("events").insert_multiple(
+            numbered({"run": run_id, "seq": count + n + 1, "event": record}, first + n)
+            for n, record in enumerate(records)
         )
-        document = {**asdict(summary), "events": count + len(records)}
+        document: Document = {name: getattr(summary, name) for name in SUMMARY_FIELDS}
+        document["events"] = count + len(records)
+        runs = self._db.table("runs")
         if kept:
-            db.table("runs").update(document, doc_ids=[kept[0]])
+            runs.update(document, doc_ids=[kept[0]])
         else:
-            db.table("runs").insert(document)
-        if not len(db.table("meta")):
-            db.table("meta").insert({"format": FORMAT})
-
-    def _keep_from_git(self) -> None:
-        """States hold what customers sent; only a folder of our own is told to git like this."""
-        if not self._made_folder and self._path.parent.name != ".sagactl":
-            return
-        ignore = self._path.with_name(".gitignore")
-        with refusing(ignore):
-            disk.write_where_empty(ignore, b"*\n")
+            runs.insert(numbered(document, self._writer.next_id))
 
     def _kept(self, run_id: str) -> tuple[int, Summary, int] | None:
         """The id of the run's document, its summary and the number of its events."""
-        found = self._file.db.table("runs").search(where("run_id") == run_id)
+        found = self._volume.find(run_id, exact=True)
         if len(found) > 1:
             raise self._damaged('table "runs"', f'run "{run_id}" is there {len(found)} times')
-        return (found[0].doc_id, *self._summary(found[0])) if found else None
+        if not found:
+            return None
+        [(doc_id, document)] = found
+        self._storage.known["runs", doc_id] = document
+        return (doc_id, *self._summary(doc_id, document))
 
-    def _summary(self, document: Document) -> tuple[Summary, int]:
-        at = f'document {document.doc_id} of table "runs"'
-        values = dict(document)
-        count = values.pop("events", None)
+    def _summary(self, doc_id: int, document: Document) -> tuple[Summary, int]:
+        at = f'document {doc_id} of table "runs"'
+        count = document.get("events")
         if type(count) is not int or count < 1:
             raise self._damaged(at, 'a run has a number of "events"')
-        return build(Summary, values, self._path, at), count
-
-    def _seq(self, document: Document) -> int:
-        seq = document.get("seq")
-        if type(seq) is not int:
-            raise self._damaged(f'document {document.doc_id} of table "events"', 'it has no "seq"')
-        return seq
-
-    def _event(self, document: Document) -> Event:
-        at = f'document {document.doc_id} of table "events"'
-        # A copy, or whoever changes what they were given changes what is written next.
-        return decode(copy.deepcopy(document.get("event")), self._path, at)
+        try:
+            # What has a checksum was written by us; listing a hundred thousand runs cannot wait.
+            return Summary(**{name: document[name] for name in SUMMARY_FIELDS}), count
+        except KeyError:
+            known = ("events", "span")
+            values = {key: value for key, value in document.items() if key not in known}
+            return build(Summary, values, self._path, at), count
 
     def _damaged(self, at: str, reason: str) -> StateDamaged:
         return StateDamaged(self._path, at, reason)
-
-
-class StateFile(TinyStorage):
-    """What TinyDB reads and writes: tables in memory, which only `commit` puts on the disk.
-
-    TinyDB writes after each changed table, and an append changes several, all or none.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._tables: Tables | None = None
-        self.forget()
-
-    def read(self) -> Tables | None:
-        return self._tables
-
-    def write(self, data: Tables) -> None:
-        self._tables = data
-
-    def forget(self) -> None:
-        """Know nothing: the next `refresh` reads."""
-        self._known = False
-        self._take(None, None)
-
-    def refresh(self) -> None:
-        """Read the file unless it is the very one that was read, or written, last."""
-        with refusing(self._path):
-            if self._known and disk.stamp(self._path) == self._stamp:
-                return
-            whole = disk.read_whole(self._path)
-        if whole is None:
-            self._take(None, None)
-        else:
-            content, stamp = whole
-            self._take(_tables(self._path, content), stamp)
-        self._known = True
-
-    def commit(self) -> None:
-        try:
-            content = canonical(self._tables).encode("ascii")
-        except ValueError as error:  # not from us: a 1e999 that somebody wrote into the file
-            raise StateDamaged(self._path, "an unknown offset", str(error)) from None
-        with refusing(self._path):
-            disk.write_whole(self._path, content)
-            self._stamp = disk.stamp(self._path)
-
-    def _take(self, tables: Tables | None, stamp: disk.Stamp | None) -> None:
-        self._tables = tables
-        self._stamp = stamp
-        # A new one each time: TinyDB remembers answers and the next free document id, and writes
-        # over the document of another process if that is no longer free.
-        self.db = TinyDB(storage=lambda: self)
-
-
-def _tables(path: Path, content: bytes) -> Tables:
-    """The tables of a state file, with the shape that TinyDB relies on; raises StateDamaged."""
-    tables = _parsed(path, content)
-    if not isinstance(tables, dict):
-        raise StateDamaged(path, "its top", "a state is a map of tables")
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise StateDamaged(path, f'table "{name}"', "a table is a map of documents")
-        for key, document in table.items():
-            if not (DOCUMENT_ID.fullmatch(key) and isinstance(document, dict)):
-                raise StateDamaged(
-                    path, f'document {key} of table "{name}"', "it is a map under a number"
-                )
-    _demand_format(path, tables)
-    for name in TABLES:
-        if name not in tables:
-            raise StateDamaged(path, "its top", f'there is no table "{name}"')
-    return tables
-
-
-def _parsed(path: Path, content: bytes) -> Json:
-    if not content:
-        raise StateDamaged(path, "offset 0", "the file is empty")
-    collecting = gc.isenabled()
-    gc.disable()  # so many new dicts, and no garbage: collecting makes it five times slower
-    try:
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        raise StateDamaged(path, f"offset {error.start}", "it is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        at = f"offset {error.pos} (line {error.lineno}, column {error.colno})"
-        raise StateDamaged(path, at, f"it is not JSON: {error.msg.lower()}") from None
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
-        raise StateDamaged(path, "an unknown offset", str(error)) from None
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _refuse_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _demand_format(path: Path, tables: Tables) -> None:
-    documents = list(tables.get("meta", {}).values())
-    written = documents[0].get("format") if len(documents) == 1 else None
-    if type(written) is not int or written < 1:
-        raise StateDamaged(path, 'table "meta"', 'it does not say which "format" this is')
-    if written > FORMAT:
-        raise StoreRefused(
-            path,
-            f"it has format {written}, written by a newer sagactl; this one reads {FORMAT}",
-        )

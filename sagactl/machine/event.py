@@ -6,7 +6,7 @@ journal never depends on the rules of today. Fields hold plain JSON values only;
 on it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sagactl.source.node import Json
 
@@ -33,6 +33,7 @@ class RunStarted(Event):
     sandbox: bool
     faults: list[str]
     sagactl: str
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,11 +184,12 @@ def as_document(call: PlayedCall) -> dict[str, Json]:
 
 def _read(path: Path) -> list[PlayedCall]:
     with refusing(path):
-        found = read_whole(path)
-    if found is None:
-        return []
+        try:
+            found = read_whole(path)
+        except FileNotFoundError:
+            return []
     # What comes after the last line's end was never acknowledged.
-    lines = found[0].split(b"\n")[:-1]
+    lines = found.split(b"\n")[:-1]
     return [_call(path, number, line) for number, line in enumerate(lines, 1)]
 
 

@@ -149,5 +149,5 @@ def test_an_event_that_could_not_be_read_back_is_not_written() -> None:
         plain_record(began(at=broken))
 
 
-def test_the_format_is_the_first() -> None:
-    assert FORMAT == 1
+def test_the_format_is_the_second() -> None:
+    assert FORMAT == 2

@@ -1,0 +1,57 @@
+"""Whether a state may lie where it is asked to: on a disk of this machine.
+
+A lock over the network may be held by two at once, a rename may be seen half, and a sync may be
+answered by a cache. The kernel's list of mounts says what a folder is on; where there is no such
+list, nothing is refused.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from sagactl.journal.refusal import StoreRefused
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+# proc(5): octal escapes for blanks and the backslash in the path of a mount.
+ESCAPE = re.compile(r"\\([0-7]{3})")
+
+NETWORK = re.compile(
+    r"nfs4?|cifs|smb3|smbfs|ncpfs|9p|virtiofs|afs|coda|ceph|gfs2?|ocfs2|lustre|beegfs|glusterfs"
+    r"|pvfs2|orangefs|davfs|vboxsf|vmhgfs|prl_fs|fuse|fuse\..*"
+)
+
+
+def demand_local(path: Path) -> None:
+    """Raise StoreRefused where the folder of `path` is on a network file system."""
+    kind = kind_of(path.parent)
+    if kind is not None and NETWORK.fullmatch(kind):
+        raise StoreRefused(
+            path,
+            f"its folder is on a network file system ({kind}), whose locks and syncs cannot be "
+            "relied on; --allow-network-state takes the risk",
+        )
+
+
+def kind_of(folder: Path) -> str | None:
+    """The type of the file system of a folder, such as ext4; None where nobody can say."""
+    try:
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        where = os.path.realpath(folder)
+    except OSError:
+        return None
+    best, kind = "", None
+    for mount in mounts:
+        fields, _, rest = mount.partition(" - ")
+        parts = fields.split(" ")
+        if len(parts) < 5 or not rest:
+            continue
+        point = ESCAPE.sub(lambda found: chr(int(found[1], 8)), parts[4])
+        # A later mount over the same place hides the earlier one.
+        if _is_within(where, point) and len(point) >= len(best):
+            best, kind = point, rest.split(" ")[0]
+    return kind
+
+
+def _is_within(path: str, point: str) -> bool:
+    return path == point or path.startswith(point.rstrip("/") + "/")

@@ -1,0 +1,190 @@
+"""The log beside the state: read as far as it is sound, followed as it grows, and added to.
+
+    9c0d12ff {"format":2,"begins":8192}
+    5e3a01bc [0,1,"events",8192,{…}]
+    …
+
+What counts is whole commits. Bytes behind the last one are what a crash, or a writer in the middle
+of its work, leaves: they were never acknowledged, readers pass over them and the next writer cuts
+them off. Everything else that is not sound is damage, told with its offset and left alone.
+
+The two are told apart by what a disk can do. It loses the last sectors of a write or some in its
+midst, which leaves a line without its end, or zeros; it does not change a byte into another one.
+And a commit is only begun when all before it is on the disk, so that no loss lies in front of a
+commit that came later.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sagactl.journal import disk
+from sagactl.journal.codec import FORMAT
+from sagactl.journal.document import Document, parse_document, uncollected
+from sagactl.journal.line import Change, Line, decode_header, decode_line, encode_commit
+from sagactl.journal.log_index import LogIndex, Place
+from sagactl.journal.refusal import StateDamaged, StoreRefused
+
+CHUNK = 1 << 22
+MAX_HEADER = 128
+
+# One zero may be a flipped blank; what a lost sector leaves is longer.
+LOST = b"\0\0"
+
+MISMATCH = "it does not match its checksum"
+
+
+class Log:
+    """An open log. `begins` is the position of its first line, `end` where sound commits end."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+        header = os.pread(fd, MAX_HEADER, 0).partition(b"\n")[0]
+        told = decode_header(header)
+        if told is None:
+            raise StateDamaged(path, "offset 0", "it does not begin as a log does")
+        log_format, self.begins = told
+        if log_format > FORMAT:
+            raise StoreRefused(path, f"it has format {log_format}; this sagactl reads {FORMAT}")
+        self._first = len(header) + 1
+        self.end = self.begins
+        self.is_torn = False
+        self.index = LogIndex()
+
+    @property
+    def size(self) -> int:
+        """The length of the file as far as it is sound, in bytes."""
+        return self._offset(self.end)
+
+    def is_current(self) -> bool:
+        """Whether the file still has its name; one that was replaced has none."""
+        return os.fstat(self._fd).st_nlink > 0
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def follow(self, since: int) -> None:
+        """Read the commits that were added; what stands before the position `since` is not kept."""
+        size = os.fstat(self._fd).st_size
+        if size < self.size:
+            raise StateDamaged(self._path, f"offset {size}", "it has become shorter")
+        self.is_torn = False
+        if size == self.size:
+            return
+        commit: list[tuple[Line, int]] = []
+        position = self.end
+        with open(self._fd, "rb", buffering=CHUNK, closefd=False) as file, uncollected():
+            file.seek(self.size)
+            for raw in file:
+                line = decode_line(raw[:-1], position) if raw.endswith(b"\n") else None
+                if line is None or not _follows(commit, line):
+                    break
+                commit.append((line, len(raw)))
+                position += len(raw)
+                if line.rest == 0:
+                    self._keep(commit, since)
+                    self.end = position
+                    commit = []
+            else:
+                self.is_torn = bool(commit)
+                return
+        self._demand_torn()
+
+    def change(self, place: Place) -> Change:
+        """What the line at a place of the index says."""
+        offset, size = place
+        found = decode_line(disk.read_at(self._fd, offset, size)[:-1], self._position(offset))
+        if found is None:
+            raise self._damaged(self._position(offset), MISMATCH)
+        return found.change
+
+    def document(self, place: Place) -> Document:
+        return parse_document(self.change(place).text)
+
+    def heal(self) -> None:
+        """Cut off what is behind the last sound commit, durably, before anything is added.
+
+        A later tear must show zeros, never the bytes of an earlier one.
+        """
+        os.ftruncate(self._fd, self.size)
+        os.fsync(self._fd)
+        self.is_torn = False
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Add a commit; it is acknowledged by `sync`, and by nothing else."""
+        lines = encode_commit(self.end, changes)
+        disk.write_at(self._fd, b"".join(lines), self.size)
+        for change, line in zip(changes, lines, strict=True):
+            self.index.add(change, Place(self.size, len(line)))
+            self.end += len(line)
+
+    def sync(self) -> None:
+        os.fdatasync(self._fd)
+
+    def take_back(self, end: int) -> None:
+        """Cut off a commit that failed: nobody knows what of it is on the disk."""
+        os.ftruncate(self._fd, self._offset(end))
+
+    def reserve(self, size: int) -> None:
+        """Have the disk promise `size` more bytes; raises OSError where it cannot."""
+        disk.reserve(self._fd, self.size, size)
+
+    def read_from(self, position: int, until: int) -> Iterator[bytes]:
+        """The bytes between two positions."""
+        offset, stop = self._offset(position), self._offset(until)
+        while offset < stop:
+            chunk = disk.read_at(self._fd, offset, min(CHUNK, stop - offset))
+            yield chunk
+            offset += len(chunk)
+
+    def _keep(self, commit: Sequence[tuple[Line, int]], since: int) -> None:
+        for line, size in commit:
+            if line.position >= since:
+                self.index.add(line.change, Place(self._offset(line.position), size))
+
+    def _demand_torn(self) -> None:
+        """Raise StateDamaged unless what is behind the sound commits was never acknowledged."""
+        size = os.fstat(self._fd).st_size
+        rest = disk.read_at(self._fd, self.size, size - self.size)
+        position = self.end
+        broken: tuple[int, bytes] | None = None
+        for raw in rest.split(b"\n"):
+            line = decode_line(raw, position)
+            if line is None and broken is None:
+                broken = position, raw
+            if line is not None and line.commit_at > self.end:
+                raise self._damaged(broken[0] if broken else position, MISMATCH)
+            position += len(raw) + 1
+        if broken is not None:
+            at, text = broken
+            is_last = at + len(text) == self.end + len(rest)
+            if not _was_lost(text, at, is_last=is_last):
+                raise self._damaged(at, MISMATCH)
+        self.is_torn = True
+
+    def _offset(self, position: int) -> int:
+        return position - self.begins + self._first
+
+    def _position(self, offset: int) -> int:
+        return offset - self._first + self.begins
+
+    def _damaged(self, position: int, reason: str) -> StateDamaged:
+        where = f"offset {self._offset(position)} (record {position})"
+        return StateDamaged(self._path, where, reason)
+
+
+def _follows(commit: Sequence[tuple[Line, int]], line: Line) -> bool:
+    """Whether a line is the next one of a commit, or the first of one."""
+    if not commit:
+        return line.commit_at == line.position
+    before = commit[-1][0]
+    return line.commit_at == before.commit_at and line.rest == before.rest - 1
+
+
+def _was_lost(line: bytes, position: int, *, is_last: bool) -> bool:
+    """Whether a line that is not sound is so because the disk lost a part of it."""
+    if not is_last:
+        return LOST in line
+    # Whole but for its line end, and that is not missing but another: somebody changed it.
+    return line[-1:] in (b"", b"\0") or decode_line(line[:-1], position) is None
