@@ -11,6 +11,7 @@ from pathlib import Path
 from sagactl.cli.exit import Exit
 from sagactl.engine.clock import Clock, SystemClock
 from sagactl.engine.driver import Driver
+from sagactl.engine.group_commit import DirectCommit
 from sagactl.journal.store import Store
 from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan
@@ -71,7 +72,8 @@ async def _perform(
             connect_to = await _sandbox(stack, plan, stage)
         web = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
         stack.push_async_callback(web.aclose)
-        driver = Driver(plan, stage.store, web, stage.clock, watcher.watch, waits=stage.waits)
+        journal = DirectCommit(stage.store)
+        driver = Driver(plan, journal, web, stage.clock, watcher.watch, waits=stage.waits)
         signals = _Signals(driver, watcher)
         with signals:
             run = await driver.drive(run, *opening)

@@ -76,7 +76,8 @@ class _Building:
             message = '"openapi" is noted, but this version does not hold calls against it'
             problem = Problem("not-yet", openapi.place, message, severity=Severity.WARNING)
             self.problems.append(problem)
-        return Service(str(name.value), name.place, url)
+        limit = _plain(node.get("max_concurrency"), None)
+        return Service(str(name.value), name.place, url, limit)
 
     def _steps(self) -> tuple[Step, ...]:
         nodes = self._node.get("steps")

@@ -80,9 +80,12 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Service:
+    """A named HTTP endpoint; `max_concurrency` requests may be under way at it, None: any number."""
+
     name: str
     place: Place
     url: Template
+    max_concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,7 @@ BOUNDS = {
 }
 CODES = {"type": "wrong-type", "enum": "unknown-word", "pattern": "wrong-form"}
 # Words of the language that this version does not carry out: said, never silently ignored.
-NOT_YET = (
-    "for_each", "max_parallel", "await", "sleep", "wait_for", "auth", "max_concurrency"
-)  # fmt: skip
+NOT_YET = ("for_each", "max_parallel", "await", "sleep", "wait_for", "auth")
 SHOWN = 40
 
 

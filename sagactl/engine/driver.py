@@ -5,12 +5,13 @@ Theory of operation
 Round and round: settle, commit, send, wait.
 
 - *Settle*: ask `outstanding` what ought to be under way. Record the facts that are due, begin the
-  calls that are due, and ask again until nothing is due any more. This happens in memory.
+  calls that are due and for which their service has a place, and ask again until nothing is due any
+  more. This happens in memory.
 - *Commit*: append every event of this round to the store, in one go. The outcome of one step and
   the intent of the next share a commit, so an n-step saga costs n+1 of them.
 - *Send*: only now does any request leave. If the store refuses, none does.
-- *Wait* for an attempt to end, for the next due time, or for a signal; what ended gets its verdict,
-  and the next round begins.
+- *Wait* for an attempt to end, for the next due time, for a place, or for a signal; what ended gets
+  its verdict, and the next round begins.
 
 A resume is the same loop with empty hands. The attempts that were in flight when the process died
 have nobody to speak for them, so the first round ends them as unknown; the machine knows the rest.
@@ -22,10 +23,11 @@ makes it unknown. Neither ever starts a compensation.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from sagactl.definition.model import OutcomeKind
+from sagactl.definition.model import OutcomeKind, Service
 from sagactl.engine.clock import Clock
+from sagactl.engine.gate import Gate
 from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.event import (
     ActionBegan,
@@ -61,7 +63,7 @@ class Participant(Protocol):
 class Journal(Protocol):
     """Where events go. `append` is durable when it returns, or raises and has kept none."""
 
-    def append(self, run_id: str, events: Sequence[Event], state: str) -> None: ...
+    async def append(self, run_id: str, events: Sequence[Event], state: str) -> None: ...
 
 
 class Driver:
@@ -75,6 +77,7 @@ class Driver:
         clock: Clock,
         watch: Watch = lambda event, run: None,
         *,
+        gate: Gate | None = None,
         waits: bool = True,
     ) -> None:
         self._plan = plan
@@ -83,6 +86,8 @@ class Driver:
         self._clock = clock
         self._watch = watch
         self._waits = waits  # False: end where there is nothing to do but wait for a due time
+        self._gate = gate or Gate()
+        self._blocked: list[Service] = []  # where this run waits for a place
         self._run: Run | None = None
         self._round: list[tuple[Event, Run]] = []
         self._in_hand: dict[asyncio.Task[Outcome], Call] = {}
@@ -101,15 +106,20 @@ class Driver:
         try:
             while True:
                 begun, wake_at = self._settle()
-                self._commit()
+                await self._commit(begun)
                 for call in begun:
                     self._in_hand[asyncio.create_task(self._send(call))] = call
-                if not self._in_hand and (wake_at is None or not self._may_wait()):
+                if self._cut:
+                    self.cut()
+                if not (self._in_hand or self._blocked or self._may_wait_until(wake_at)):
                     return self._now_standing
                 await self._wait(wake_at)
         finally:
-            for task in self._in_hand:
+            for task, call in self._in_hand.items():
                 task.cancel()
+                self._gate.leave(call.request.service)
+            for service in self._blocked:
+                self._gate.wake(service)
 
     def stop(self) -> None:
         """Begin nothing more; `drive` returns when what is in flight has ended."""
@@ -127,8 +137,8 @@ class Driver:
         assert self._run is not None  # drive's opening made it
         return self._run
 
-    def _may_wait(self) -> bool:
-        return self._waits and not self._stopping.is_set()
+    def _may_wait_until(self, wake_at: float | None) -> bool:
+        return wake_at is not None and self._waits and not self._stopping.is_set()
 
     def _end_orphans(self) -> None:
         for name, phase in in_flight(self._now_standing):
@@ -137,22 +147,32 @@ class Driver:
     def _settle(self) -> tuple[list[Call], float | None]:
         """Everything that is due, in memory; the calls to send and the next due time."""
         begun: list[Call] = []
+        self._blocked = []
         while not self._stopping.is_set():
             now = self._clock.now()
             commands = outstanding(self._plan, self._now_standing)
             due = [c for c in commands if c.due_at is None or c.due_at <= now]
-            if not due:
-                return begun, min((c.due_at for c in commands if c.due_at), default=None)
             # A fact can change what ought to be under way; calls begin only when none is left.
             note = next((c for c in due if isinstance(c, Note)), None)
             if note is not None:
                 self._record(replace(note.event, at=now))
                 continue
-            for call in due:
-                assert isinstance(call, Call)
+            entered = [c for c in due if isinstance(c, Call) and self._enter(c)]
+            if not entered:
+                later = [c.due_at for c in commands if c.due_at is not None and c.due_at > now]
+                return begun, min(later, default=None)
+            for call in entered:
                 self._record(_began(call, now))
                 begun.append(call)
         return begun, None
+
+    def _enter(self, call: Call) -> bool:
+        service = call.request.service
+        if self._gate.enter(service):
+            return True
+        if service is not None and service not in self._blocked:
+            self._blocked.append(service)
+        return False
 
     def _record(self, event: Event) -> None:
         # Order comes from the journal, never from time: no event may seem older than the last.
@@ -161,12 +181,17 @@ class Driver:
         self._run = apply(self._run, event)
         self._round.append((event, self._run))
 
-    def _commit(self) -> None:
+    async def _commit(self, begun: list[Call]) -> None:
         if not self._round:
             return
         run = self._now_standing
         events = [event for event, _ in self._round]
-        self._journal.append(run.id, events, saga_state(self._plan, run).value)
+        try:
+            await self._journal.append(run.id, events, saga_state(self._plan, run).value)
+        except BaseException:
+            for call in begun:
+                self._gate.leave(call.request.service)
+            raise
         seen, self._round = self._round, []
         for event, after in seen:
             self._watch(event, after)
@@ -181,20 +206,22 @@ class Driver:
 
     async def _wait(self, wake_at: float | None) -> None:
         """Until an attempt ended, the due time came, or a signal did; ended attempts are judged."""
-        tasks: set[asyncio.Task[object]] = set()
+        others: set[asyncio.Future[Any]] = {self._gate.wait(s) for s in self._blocked}
         if wake_at is not None:
-            tasks.add(asyncio.create_task(self._clock.sleep_until(wake_at)))
+            others.add(asyncio.create_task(self._clock.sleep_until(wake_at)))
         if not self._stopping.is_set():
-            tasks.add(asyncio.create_task(self._stopping.wait()))
+            others.add(asyncio.create_task(self._stopping.wait()))
         try:
-            await asyncio.wait({*tasks, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*others, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
+            for other in others:
+                other.cancel()
         for ended in [task for task in self._in_hand if task.done()]:
             # A task cut before its first step never reached its own except clause.
             outcome = CUT if ended.cancelled() else ended.result()
-            self._judge(self._in_hand.pop(ended), outcome)
+            call = self._in_hand.pop(ended)
+            self._gate.leave(call.request.service)
+            self._judge(call, outcome)
 
     def _judge(self, call: Call, outcome: Outcome) -> None:
         now = max(self._clock.now(), self._now_standing.updated_at)

@@ -24,7 +24,7 @@ class Kept:
         self.commits: list[int] = []
         self.dies_after: int | None = None
 
-    def append(self, run_id: str, events: Sequence[e.Event], state: str) -> None:
+    async def append(self, run_id: str, events: Sequence[e.Event], state: str) -> None:
         if self.dies_after is not None and len(self.commits) >= self.dies_after:
             raise Died
         self.events.extend(events)

@@ -8,6 +8,7 @@ from rehearsal.play import saga_of
 from sagactl.definition.model import Saga
 from sagactl.engine.clock import SystemClock
 from sagactl.engine.driver import Driver
+from sagactl.engine.group_commit import DirectCommit
 from sagactl.journal.store import MemoryStore
 from sagactl.machine.event import RunStarted
 from sagactl.machine.plan import make_plan
@@ -80,7 +81,7 @@ async def drive(saga: Saga, ledger: Ledger, faults: list[str]) -> Run:
         sagactl="0",
     )
     try:
-        driver = Driver(make_plan(saga), MemoryStore(), web, clock, lambda *_: None)
+        driver = Driver(make_plan(saga), DirectCommit(MemoryStore()), web, clock, lambda *_: None)
         return await driver.drive(None, started)
     finally:
         await web.aclose()
