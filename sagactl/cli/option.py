@@ -56,3 +56,7 @@ RunId = Annotated[str, typer.Argument(metavar="ID", help="A saga's ID, or the be
 RunIds = Annotated[
     list[str] | None, typer.Argument(metavar="ID…", help="IDs, or the beginnings of them.")
 ]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find the saga by; repeatable."),
+]

@@ -1,16 +1,19 @@
 """What run, resume and compensate do."""
 
-import getpass
-import hashlib
-import os
-import re
-import secrets as chance
-import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagactl import __version__
+from sagactl.cli.beginning import (
+    checked_faults,
+    digest_of,
+    existing_run,
+    operator,
+    parse_tags,
+    resumed_events,
+    run_id_of,
+    started_event,
+)
 from sagactl.cli.exit import Exit, worst
 from sagactl.cli.input import example_input, gather_input
 from sagactl.cli.loading import load_definition
@@ -21,21 +24,14 @@ from sagactl.cli.refusal import Refused
 from sagactl.cli.secret import read_env, read_secrets
 from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run, state_files
 from sagactl.definition.duration import parse_duration
-from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.model import Saga
-from sagactl.definition.template import evaluate_text
 from sagactl.engine.clock import SystemClock
-from sagactl.journal.store import RunNotFound, Store
-from sagactl.machine.event import CompensationRequested, Event, RunResumed, RunStarted
+from sagactl.machine.event import CompensationRequested, Event
 from sagactl.machine.outstanding import deadline
 from sagactl.machine.plan import make_plan
 from sagactl.machine.request import rfc3339
-from sagactl.machine.run import reopenings
 from sagactl.machine.state import ENDED, SagaState, is_backwards, is_past_pivot, saga_state
 from sagactl.source.node import Json
-
-# The id goes into headers and names a lock file.
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class _Opened:
         faults = kept.run.faults
         if wish.fail:
             wanted = [] if wish.fail == ["none"] else wish.fail
-            faults = _checked_faults(kept.plan.saga, wanted, sandbox=True)
+            faults = checked_faults(kept.plan.saga, wanted, sandbox=True)
         with ExitStack() as stack:
             store = stack.enter_context(wish.files.open(sandbox=kept.sandbox, create=True))
             stack.enter_context(store.hold(kept.run.id))
@@ -85,6 +81,7 @@ def run(
     input_file: str | None,
     run_id: str | None,
     fail: list[str],
+    tags: list[str],
     secrets_file: Path | None,
     state: Path | None,
     output: Format,
@@ -94,14 +91,16 @@ def run(
 ) -> Exit:
     """Run a saga to its end, or go on with the one that has its ID already."""
     saga = load_definition(file)
-    faults = _checked_faults(saga, fail, sandbox=sandbox)
+    faults = checked_faults(saga, fail, sandbox=sandbox)
     given = _given(saga, inputs, input_file, sandbox=sandbox)
     played = _staged(saga) if sandbox else saga
     env = read_env(played)
     secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
     clock = SystemClock()
-    name = _run_id(saga, run_id, given, env)
-    started = _started(saga, name, given, env, clock.now(), faults, sandbox=sandbox)
+    name = run_id_of(saga, run_id, given, env)
+    started = started_event(
+        saga, name, given, env, clock.now(), faults, parse_tags(tags), sandbox=sandbox
+    )
     files = state_files(state)
     with files.open(sandbox=sandbox, create=True) as store, store.hold(started.run_id):
         stage = Stage(
@@ -112,7 +111,7 @@ def run(
             ledger=files.ledger if sandbox else None,
             faults=faults,
         )
-        kept = _existing(store, started)
+        kept = existing_run(store, started)
         if kept is None:
             plan = make_plan(played)
             with watching(plan, clock) as watcher:
@@ -121,32 +120,6 @@ def run(
             plan, ending = kept.plan, _go_on(kept, stage, [])
         print_endings([(plan, ending)], files, output)
     return ending.exit
-
-
-def _started(
-    saga: Saga,
-    run_id: str,
-    given: Json,
-    env: dict[str, str],
-    at: float,
-    faults: tuple[str, ...],
-    *,
-    sandbox: bool,
-) -> RunStarted:
-    return RunStarted(
-        at=at,
-        run_id=run_id,
-        saga=saga.name,
-        version=saga.version,
-        definition=saga.source.text,
-        definition_name=saga.source.name,
-        digest=_digest(saga),
-        input=given,
-        env=env,
-        sandbox=sandbox,
-        faults=list(faults),
-        sagactl=__version__,
-    )
 
 
 def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: str | None) -> Exit:
@@ -181,7 +154,7 @@ def compensate(run_id: str, reason: str, wish: Wish, output: Format) -> Exit:
         wanted: list[Event] = []
         if not is_backwards(kept.plan, kept.run):
             wanted.append(
-                CompensationRequested(at=stage.clock.now(), operator=_operator(), reason=reason)
+                CompensationRequested(at=stage.clock.now(), operator=operator(), reason=reason)
             )
         ending = _go_on(kept, stage, wanted)
         print_endings([(kept.plan, ending)], wish.files, output)
@@ -197,32 +170,9 @@ def _go_on(
         return Ending(kept.run, BY_STATE[state], moved=False)
     _tell_changed(kept)
     now = stage.clock.now()
-    resumed = RunResumed(at=now, operator=_operator(), deadline_at=deadline_at)
-    opening = [resumed, *reopenings(kept.run, now), *wanted]
+    opening = [*resumed_events(kept.run, now, deadline_at), *wanted]
     with watching(kept.plan, stage.clock) as watcher:
         return perform(kept.plan, kept.run, opening, stage, watcher)
-
-
-def _existing(store: Store, started: RunStarted) -> Kept | None:
-    """The run that already has this ID; Refused where it is another saga's or another input's."""
-    try:
-        kept = read_run(store, started.run_id)
-    except RunNotFound:
-        return None
-    differs = [
-        what
-        for what, same in (
-            ("definition", kept.run.digest == started.digest),
-            ("input", kept.run.input == started.input),
-        )
-        if not same
-    ]
-    if differs:
-        raise Refused(
-            f'a saga with the ID "{started.run_id}" exists, with another {" and ".join(differs)}: '
-            f"see sagactl show {started.run_id}, or give another --id; nothing was sent"
-        )
-    return kept
 
 
 def _every(files: StateFiles) -> list[Kept]:
@@ -240,40 +190,10 @@ def _given(saga: Saga, pairs: list[str], file: str | None, *, sandbox: bool) -> 
     return gather_input(saga, pairs, file)
 
 
-def _checked_faults(saga: Saga, texts: list[str], *, sandbox: bool) -> tuple[str, ...]:
-    if texts and not sandbox:
-        raise Refused("--fail makes the sandbox misbehave: it goes with --sandbox")
-    if texts:
-        from sagactl.rehearsal.fault import FaultRejected, check_faults, parse_fault
-
-        try:
-            check_faults([parse_fault(text) for text in texts], saga)
-        except FaultRejected as error:
-            raise Refused(str(error)) from None
-    return tuple(texts)
-
-
 def _staged(saga: Saga) -> Saga:
     from sagactl.rehearsal.stage import staged
 
     return staged(saga)
-
-
-def _run_id(saga: Saga, given: str | None, value: Json, env: dict[str, str]) -> str:
-    if given is None and saga.id is not None:
-        try:
-            given = evaluate_text(saga.id, {"input": value, "env": env})
-        except ExpressionFailed as failure:
-            raise Refused(f"{saga.id.node.place}: the saga's id: {failure}") from None
-    if given is None:
-        # 128 bits, so that nobody guesses or meets another's; the alphabet is easy to read out.
-        return "".join(chance.choice("abcdefghjkmnpqrstvwxyz23456789") for _ in range(26))
-    if not RUN_ID.fullmatch(given):
-        raise Refused(
-            f'the ID "{given}" must be 1 to 128 letters, digits, ".", "_", ":" or "-", '
-            "beginning with a letter or digit"
-        )
-    return given
 
 
 def _duration(text: str) -> float:
@@ -281,17 +201,6 @@ def _duration(text: str) -> float:
     if seconds is None:
         raise Refused(f'--extend takes a duration such as 30m or 1h, not "{text}"')
     return seconds
-
-
-def _digest(saga: Saga) -> str:
-    return hashlib.sha256(saga.source.text.encode()).hexdigest()
-
-
-def _operator() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container without an entry for its user
-        return f"{os.getuid()}@{socket.gethostname()}"
 
 
 def _tell_deadline(kept: Kept, stage: Stage, extended: float | None) -> None:
@@ -312,5 +221,5 @@ def _tell_changed(kept: Kept) -> None:
         text = path.read_bytes()
     except OSError:
         return
-    if hashlib.sha256(text).hexdigest() != kept.run.digest:
+    if digest_of(text) != kept.run.digest:
         note(f"{path} has changed since; the saga goes on with the definition it began with")

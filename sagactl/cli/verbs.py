@@ -78,6 +78,7 @@ def run(
         bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
     ] = False,
     fail: option.Faults = None,
+    tag: option.Tags = None,
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
@@ -95,6 +96,7 @@ def run(
         input_file,
         run_id,
         fail or [],
+        tag or [],
         secrets_file,
         state,
         output,

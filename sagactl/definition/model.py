@@ -80,7 +80,7 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A named HTTP endpoint; `max_concurrency` requests may be under way at it, None: any number."""
+    """A named HTTP endpoint; at most `max_concurrency` requests are under way at it."""
 
     name: str
     place: Place

@@ -1,0 +1,139 @@
+"""How a run begins, or is gone on with: its ID, its first events, the run that has it already."""
+
+import getpass
+import hashlib
+import os
+import re
+import secrets as chance
+import socket
+
+from sagactl import __version__
+from sagactl.cli.refusal import Refused
+from sagactl.cli.state_file import Kept, read_run
+from sagactl.definition.expression import ExpressionFailed
+from sagactl.definition.model import Saga
+from sagactl.definition.template import evaluate_text
+from sagactl.journal.store import RunNotFound, Store
+from sagactl.machine.event import Event, RunResumed, RunStarted
+from sagactl.machine.run import Run, reopenings
+from sagactl.source.node import Json
+
+# The id goes into headers and names a lock file.
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+TAG_KEY = re.compile(r"[a-z0-9_.-]{1,63}")
+
+
+def started_event(
+    saga: Saga,
+    run_id: str,
+    given: Json,
+    env: dict[str, str],
+    at: float,
+    faults: tuple[str, ...],
+    tags: dict[str, str],
+    *,
+    sandbox: bool,
+) -> RunStarted:
+    """The first event of a run."""
+    return RunStarted(
+        at=at,
+        run_id=run_id,
+        saga=saga.name,
+        version=saga.version,
+        definition=saga.source.text,
+        definition_name=saga.source.name,
+        digest=digest_of(saga.source.text.encode()),
+        input=given,
+        env=env,
+        sandbox=sandbox,
+        faults=list(faults),
+        sagactl=__version__,
+        tags=tags,
+    )
+
+
+def resumed_events(run: Run, now: float, deadline_at: float | None) -> list[Event]:
+    """What a run goes on with when somebody resumes it."""
+    resumed = RunResumed(at=now, operator=operator(), deadline_at=deadline_at)
+    return [resumed, *reopenings(run, now)]
+
+
+def existing_run(store: Store, started: RunStarted) -> Kept | None:
+    """The run that already has this ID; Refused where it is another saga's or another input's."""
+    try:
+        kept = read_run(store, started.run_id)
+    except RunNotFound:
+        return None
+    differs = [
+        what
+        for what, same in (
+            ("definition", kept.run.digest == started.digest),
+            ("input", kept.run.input == started.input),
+        )
+        if not same
+    ]
+    if differs:
+        raise Refused(
+            f'a saga with the ID "{started.run_id}" exists, with another {" and ".join(differs)}: '
+            f"see sagactl show {started.run_id}, or give another --id; nothing was sent"
+        )
+    return kept
+
+
+def run_id_of(saga: Saga, given: str | None, value: Json, env: dict[str, str]) -> str:
+    """The ID given, else the one that the saga derives from its input, else one by chance."""
+    if given is None and saga.id is not None:
+        try:
+            given = evaluate_text(saga.id, {"input": value, "env": env})
+        except ExpressionFailed as failure:
+            raise Refused(f"{saga.id.node.place}: the saga's id: {failure}") from None
+    if given is None:
+        # 128 bits, so that nobody guesses or meets another's; the alphabet is easy to read out.
+        return "".join(chance.choice("abcdefghjkmnpqrstvwxyz23456789") for _ in range(26))
+    if not RUN_ID.fullmatch(given):
+        raise Refused(
+            f'the ID "{given}" must be 1 to 128 letters, digits, ".", "_", ":" or "-", '
+            "beginning with a letter or digit"
+        )
+    return given
+
+
+def parse_tags(pairs: list[str]) -> dict[str, str]:
+    """The tags of `--tag key=value`; Refused for others."""
+    tags = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not TAG_KEY.fullmatch(key):
+            raise Refused(
+                f'--tag takes key=value with a key of small letters, digits, "_", "." or "-", '
+                f'not "{pair}"'
+            )
+        tags[key] = value
+    return tags
+
+
+def checked_faults(saga: Saga, texts: list[str], *, sandbox: bool) -> tuple[str, ...]:
+    """The faults of `--fail`; Refused where they make no sense for this saga."""
+    if texts and not sandbox:
+        raise Refused("--fail makes the sandbox misbehave: it goes with --sandbox")
+    if texts:
+        from sagactl.rehearsal.fault import FaultRejected, check_faults, parse_fault
+
+        try:
+            check_faults([parse_fault(text) for text in texts], saga)
+        except FaultRejected as error:
+            raise Refused(str(error)) from None
+    return tuple(texts)
+
+
+def digest_of(text: bytes) -> str:
+    """What tells one definition from another."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def operator() -> str:
+    """Who is at the keyboard, for the history."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container without an entry for its user
+        return f"{os.getuid()}@{socket.gethostname()}"
