@@ -17,6 +17,11 @@ def gather_input(saga: Saga, pairs: list[str], file: str | None) -> Json:
         if not isinstance(value, dict):
             raise Refused("-i adds to an object, but the input file holds something else")
         value = {**value, **dict(_pair(saga, pair) for pair in pairs)}
+    return fitting_input(saga, value)
+
+
+def fitting_input(saga: Saga, value: Json) -> Json:
+    """An input with the schema's defaults; Refused where it does not fit the schema."""
     value = _with_defaults(saga.input_schema, value)
     if saga.input_schema is not None:
         wrong = check_input(saga.input_schema, value)

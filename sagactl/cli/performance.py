@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from sagactl.cli.exit import Exit
 from sagactl.engine.clock import Clock, SystemClock
@@ -19,8 +20,15 @@ from sagactl.machine.run import Run
 from sagactl.machine.state import ENDED, SagaState, saga_state
 from sagactl.views.lines import Watcher
 
+if TYPE_CHECKING:
+    from sagactl.participants.web import Web
+
 # Docker sends SIGKILL ten seconds after SIGTERM; what is in flight must be on disk before that.
 TERM_GRACE_S = 8.0
+
+# What a saga writes is mostly its definition, and what is sent and answered. A disk that has not
+# this much room is found full before the first request, and not between two.
+RESERVED_PER_STEP = 16 * 1024
 
 BY_STATE: dict[SagaState, Exit] = {
     SagaState.COMPLETED: Exit.OK,
@@ -64,23 +72,29 @@ def perform(
 async def _perform(
     plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watcher: Watcher
 ) -> Ending:
-    from sagactl.participants.web import Web
-
     async with AsyncExitStack() as stack:
-        connect_to = None
-        if stage.ledger is not None:
-            connect_to = await _sandbox(stack, plan, stage)
-        web = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
-        stack.push_async_callback(web.aclose)
+        web = await participants(stack, plan, stage)
         journal = DirectCommit(stage.store)
         driver = Driver(plan, journal, web, stage.clock, watcher.watch, waits=stage.waits)
-        signals = _Signals(driver, watcher)
-        with signals:
+        stage.store.reserve(RESERVED_PER_STEP * len(plan.steps))
+        with Signals(driver, watcher) as signals:
             run = await driver.drive(run, *opening)
     state = saga_state(plan, run)
     if signals.exit is not None and state not in ENDED:
         return Ending(run, signals.exit)
     return Ending(run, BY_STATE[state])
+
+
+async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web":
+    """Whoever answers the calls, until the stack is closed."""
+    from sagactl.participants.web import Web
+
+    connect_to = None
+    if stage.ledger is not None:
+        connect_to = await _sandbox(stack, plan, stage)
+    web = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
+    stack.push_async_callback(web.aclose)
+    return web
 
 
 async def _sandbox(stack: AsyncExitStack, plan: Plan, stage: Stage) -> tuple[str, int]:
@@ -95,23 +109,37 @@ async def _sandbox(stack: AsyncExitStack, plan: Plan, stage: Stage) -> tuple[str
     return address
 
 
-class _Signals:
+class Stoppable(Protocol):
+    """Whatever is driven: `stop` begins nothing new, `cut` gives up on what is in flight."""
+
+    def stop(self) -> None: ...
+    def cut(self) -> None: ...
+
+
+class Remarks(Protocol):
+    """Whoever tells the user what a signal did."""
+
+    def say(self, text: str) -> None: ...
+
+
+class Signals:
     """Once: nothing new starts. Twice: what is in flight is cut. Three times: out, at once."""
 
-    def __init__(self, driver: Driver, watcher: Watcher) -> None:
+    def __init__(self, driven: Stoppable, remarks: Remarks) -> None:
         self.exit: Exit | None = None
-        self._driver = driver
-        self._watcher = watcher
+        self._driven = driven
+        self._remarks = remarks
         self._count = 0
         self._loop = asyncio.get_running_loop()
         self._installed: list[signal.Signals] = []
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "Signals":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP: so be it.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._loop.add_signal_handler(number, self._heed, number)
                 self._installed.append(number)
+        return self
 
     def __exit__(self, *exception: object) -> None:
         for number in self._installed:
@@ -122,12 +150,12 @@ class _Signals:
         interrupted = number is signal.SIGINT
         self.exit = Exit.INTERRUPTED if interrupted else Exit.TERMINATED
         if self._count == 1:
-            self._watcher.say("stopping when what is in flight has ended; once more cuts it off")
-            self._driver.stop()
+            self._remarks.say("stopping when what is in flight has ended; once more cuts it off")
+            self._driven.stop()
             if not interrupted:
-                self._loop.call_later(TERM_GRACE_S, self._driver.cut)
+                self._loop.call_later(TERM_GRACE_S, self._driven.cut)
         elif self._count == 2:
-            self._watcher.say("cut off; what was in flight is recorded as unknown")
-            self._driver.cut()
+            self._remarks.say("cut off; what was in flight is recorded as unknown")
+            self._driven.cut()
         else:
             os._exit(self.exit)

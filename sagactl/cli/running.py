@@ -1,5 +1,6 @@
 """What run, resume and compensate do."""
 
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,38 @@ def run(
             plan, ending = kept.plan, _go_on(kept, stage, [])
         print_endings([(plan, ending)], files, output)
     return ending.exit
+
+
+def run_batch(
+    file: Path,
+    batch: str,
+    id_from: str | None,
+    fail: list[str],
+    tags: list[str],
+    secrets_file: Path | None,
+    state: Path | None,
+    *,
+    concurrency: int,
+    sandbox: bool,
+    waits: bool,
+) -> Exit:
+    """Run a saga for each line of a file, or go on with those that were begun before."""
+    from sagactl.cli.batch import Begin, perform_batch, read_batch
+    from sagactl.views.progress import progressing
+
+    saga = load_definition(file)
+    faults = checked_faults(saga, fail, sandbox=sandbox)
+    played = _staged(saga) if sandbox else saga
+    env = read_env(played)
+    secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
+    items = read_batch(saga, batch, id_from, env)
+    begin = Begin(saga, make_plan(played), env, parse_tags(tags), faults, sandbox)
+    files = state_files(state)
+    with files.open(sandbox=sandbox, create=True) as store:
+        ledger = files.ledger if sandbox else None
+        stage = Stage(store, secrets, waits=waits, ledger=ledger, faults=faults)
+        with progressing(len(items), sys.stderr) as progress:
+            return perform_batch(begin, items, stage, concurrency, progress)
 
 
 def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: str | None) -> Exit:

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sagactl.cli.refusal import Refused
@@ -18,6 +19,7 @@ from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan, make_plan
 from sagactl.machine.run import Run, replay
 from sagactl.rehearsal.stage import staged
+from sagactl.source.place import Source
 
 DEFAULT = Path(".sagactl/state.json")
 SANDBOX_NAME = "sandbox.json"
@@ -101,5 +103,11 @@ def read_run(store: Store, run_id: str) -> Kept:
 
 def plan_of(run: Run) -> Plan:
     """The plan of the definition that the run began with, whatever the file says now."""
-    saga = rebuild(run.definition)
-    return make_plan(staged(saga) if run.sandbox else saga)
+    return _plan(run.definition, run.sandbox)
+
+
+@lru_cache(maxsize=16)
+def _plan(definition: Source, sandbox: bool) -> Plan:
+    """One plan for all runs of one definition: of a batch there may be thousands."""
+    saga = rebuild(definition)
+    return make_plan(staged(saga) if sandbox else saga)

@@ -79,6 +79,17 @@ def run(
     ] = False,
     fail: option.Faults = None,
     tag: option.Tags = None,
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="FILE", help="A saga for each line of JSON; - is stdin."),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, help="So many sagas of a batch at once.")
+    ] = 16,
+    id_from: Annotated[
+        str | None,
+        typer.Option("--id-from", metavar="FIELD", help="Where a line's input has the saga's ID."),
+    ] = None,
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
@@ -86,10 +97,34 @@ def run(
 ) -> None:
     """Run a saga to its end.
 
+    With --batch one saga per line of JSON, and one result per line: run it again, and it finishes
+    what is left and starts nothing twice.
+
     Example: sagactl run order.yaml -i order_id=42 -i amount=4200
     """
     from sagactl.cli import running
+    from sagactl.cli.refusal import Refused
 
+    if batch is not None:
+        if inputs or input_file or run_id:
+            raise Refused(
+                "--batch brings inputs and IDs: it goes without -i, --input-file and --id"
+            )
+        code = running.run_batch(
+            file,
+            batch,
+            id_from,
+            fail or [],
+            tag or [],
+            secrets_file,
+            state,
+            concurrency=concurrency,
+            sandbox=sandbox,
+            waits=not no_wait,
+        )
+        raise typer.Exit(code)
+    if id_from is not None:
+        raise Refused("--id-from says where a line of --batch has its ID")
     code = running.run(
         file,
         inputs or [],

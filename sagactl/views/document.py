@@ -69,6 +69,12 @@ def run_document(plan: Plan, run: Run) -> dict[str, Json]:
     return document
 
 
+def result_document(plan: Plan, run: Run) -> dict[str, Json]:
+    """What came of one run of many: its document without its input and its steps."""
+    document = run_document(plan, run)
+    return {key: value for key, value in document.items() if key not in ("input", "steps")}
+
+
 def next_due_at(plan: Plan, run: Run) -> float | None:
     """When there is next something to do; what is due at once has been since the last event."""
     commands = outstanding(plan, run)
