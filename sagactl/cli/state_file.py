@@ -18,7 +18,6 @@ from sagactl.journal.store import RunNotFound, Store
 from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan, make_plan
 from sagactl.machine.run import Run, replay
-from sagactl.rehearsal.stage import staged
 from sagactl.source.place import Source
 
 DEFAULT = Path(".sagactl/state.json")
@@ -110,4 +109,8 @@ def plan_of(run: Run) -> Plan:
 def _plan(definition: Source, sandbox: bool) -> Plan:
     """One plan for all runs of one definition: of a batch there may be thousands."""
     saga = rebuild(definition)
-    return make_plan(staged(saga) if sandbox else saga)
+    if sandbox:
+        from sagactl.rehearsal.stage import staged
+
+        saga = staged(saga)
+    return make_plan(saga)

@@ -184,21 +184,21 @@ def _reads_env_only(hole: Hole) -> bool:
 
 def _hole_text(hole: Hole, done: str, scope: Mapping[str, Json], *, env_as_it_is: bool) -> str:
     value = hole_value(hole, scope)
-    place = hole_place(hole)
     if _in_origin(done) and not _reads_env_only(hole):
         message = "host may not come from data: scheme, host and port come from env only"
-        raise ExpressionFailed(message, place)
+        raise ExpressionFailed(message, hole_place(hole))
     text = None if isinstance(value, dict | list) else as_text(value)
     if text is None:
-        raise ExpressionFailed(f"a URL takes a text or a number, not {kind(value)}", place)
+        raise ExpressionFailed(f"a URL takes a text or a number, not {kind(value)}", hole_place(hole))
     if _is_verbatim(hole, done, env_as_it_is=env_as_it_is):
         return text
     if "?" not in done and _CONTROL.search(text):
-        raise ExpressionFailed("a control character cannot stand in a path", place)
+        raise ExpressionFailed("a control character cannot stand in a path", hole_place(hole))
     try:
         return quote(text, safe="-._~")
     except UnicodeEncodeError:
-        raise ExpressionFailed("half of a surrogate pair cannot stand in a URL", place) from None
+        message = "half of a surrogate pair cannot stand in a URL"
+        raise ExpressionFailed(message, hole_place(hole)) from None
 
 
 def _check_segments(url: Template, done: str, shape: str, holes: list[Hole]) -> None:
@@ -209,11 +209,14 @@ def _check_segments(url: Template, done: str, shape: str, holes: list[Hole]) -> 
     seen = 0
     for segment, pattern in zip(segments, written, strict=True):
         seen += pattern.count(_MARK)
-        place = hole_place(holes[seen - 1]) if _MARK in pattern else url.node.place
         if not segment and pattern:
-            raise ExpressionFailed("an empty value would remove a segment of the path", place)
-        if segment.lower().replace("%2e", ".") in (".", ".."):
-            raise ExpressionFailed(f'"{segment}" as a whole segment climbs the path', place)
+            message = "an empty value would remove a segment of the path"
+        elif segment.lower().replace("%2e", ".") in (".", ".."):
+            message = f'"{segment}" as a whole segment climbs the path'
+        else:
+            continue
+        place = hole_place(holes[seen - 1]) if _MARK in pattern else url.node.place
+        raise ExpressionFailed(message, place)
 
 
 def _segments(address: str) -> list[str]:

@@ -167,16 +167,38 @@ class _TooManySteps(Exception):
     """It would take longer than an input of this size is worth."""
 
 
+class _Steps:
+    """What is left of the steps that a check may take."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooManySteps
+
+
 def _input_validator(schema: Json, value: Json) -> Any:
-    from jsonschema import Draft202012Validator
     from referencing import Registry
 
-    left = iter(range(STEPS_AT_LEAST + STEPS_PER_VALUE * _size(value)))
+    kind, steps = _input_kind()
+    steps.left = STEPS_AT_LEAST + STEPS_PER_VALUE * _size(value)
+    # Without a registry of its own the library fetches remote references over the network.
+    return kind(schema, registry=Registry())
+
+
+@cache
+def _input_kind() -> tuple[Any, _Steps]:
+    """The kind of validator that checks inputs: making one takes longer than using it."""
+    from jsonschema import Draft202012Validator
+
+    steps = _Steps()
     usual = Draft202012Validator.VALIDATORS
     counted = ("$ref", "allOf", "anyOf", "oneOf", "not", "if")
     kind = _extended(
         {
-            **{name: _counted(usual[name], left) for name in counted},
+            **{name: _counted(usual[name], steps) for name in counted},
             "pattern": _keyword(lambda p, v: not isinstance(v, str) or _fits(p, v)),
             "uniqueItems": _keyword(
                 lambda on, v: not on or not isinstance(v, list) or are_different(v)
@@ -187,8 +209,7 @@ def _input_validator(schema: Json, value: Json) -> Any:
             "additionalProperties": _additional_properties,
         },
     )
-    # Without a registry of its own the library fetches remote references over the network.
-    return kind(schema, registry=Registry())
+    return kind, steps
 
 
 def _keyword(holds: Callable[[Any, Json], bool]) -> Any:
@@ -201,10 +222,9 @@ def _keyword(holds: Callable[[Any, Json], bool]) -> Any:
     return check
 
 
-def _counted(usual: Any, left: Iterator[int]) -> Any:
+def _counted(usual: Any, steps: _Steps) -> Any:
     def check(validator: Any, wanted: Any, value: Json, schema: Json) -> Iterator[Any]:
-        if next(left, None) is None:
-            raise _TooManySteps
+        steps.take()
         yield from usual(validator, wanted, value, schema) or ()
 
     return check
