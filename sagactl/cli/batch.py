@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
-from sagactl.cli.beginning import existing_run, resumed_events, run_id_of, started_event
+from sagactl.cli.beginning import Begin, existing_run, resumed_events, run_id_of
 from sagactl.cli.exit import Exit, worst
 from sagactl.cli.input import fitting_input
 from sagactl.cli.performance import BY_STATE, RESERVED_PER_STEP, Signals, Stage, participants
@@ -18,8 +18,6 @@ from sagactl.engine.driver import Driver, Participant
 from sagactl.engine.gate import Gate
 from sagactl.engine.group_commit import GroupCommit
 from sagactl.journal.store import RunHeld
-from sagactl.machine.event import RunStarted
-from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
 from sagactl.machine.state import ENDED, saga_state
 from sagactl.source.json_text import JsonRejected, parse_json
@@ -38,30 +36,6 @@ class Item:
     number: int
     run_id: str
     input: Json
-
-
-@dataclass(frozen=True)
-class Begin:
-    """What every saga of a batch begins with, besides its line."""
-
-    saga: Saga
-    plan: Plan
-    env: dict[str, str]
-    tags: dict[str, str]
-    faults: tuple[str, ...]
-    sandbox: bool
-
-    def event(self, item: Item, at: float) -> RunStarted:
-        return started_event(
-            self.saga,
-            item.run_id,
-            item.input,
-            self.env,
-            at,
-            self.faults,
-            self.tags,
-            sandbox=self.sandbox,
-        )
 
 
 def read_batch(saga: Saga, name: str, id_from: str | None, env: dict[str, str]) -> list[Item]:
@@ -167,7 +141,7 @@ class _Batch:
     async def _go(self, item: Item, journal: GroupCommit, web: Participant, gate: Gate) -> Run:
         stage, begin = self._stage, self._begin
         now = stage.clock.now()
-        started = begin.event(item, now)
+        started = begin.event(item.run_id, item.input, now)
         kept = existing_run(stage.store, started)
         if kept is not None and saga_state(kept.plan, kept.run) in ENDED:
             return kept.run

@@ -6,6 +6,7 @@ import os
 import re
 import secrets as chance
 import socket
+from dataclasses import dataclass
 
 from sagactl import __version__
 from sagactl.cli.refusal import Refused
@@ -15,6 +16,7 @@ from sagactl.definition.model import Saga
 from sagactl.definition.template import evaluate_text
 from sagactl.journal.store import RunNotFound, Store
 from sagactl.machine.event import Event, RunResumed, RunStarted
+from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run, reopenings
 from sagactl.source.node import Json
 
@@ -23,33 +25,35 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 TAG_KEY = re.compile(r"[a-z0-9_.-]{1,63}")
 
 
-def started_event(
-    saga: Saga,
-    run_id: str,
-    given: Json,
-    env: dict[str, str],
-    at: float,
-    faults: tuple[str, ...],
-    tags: dict[str, str],
-    *,
-    sandbox: bool,
-) -> RunStarted:
-    """The first event of a run."""
-    return RunStarted(
-        at=at,
-        run_id=run_id,
-        saga=saga.name,
-        version=saga.version,
-        definition=saga.source.text,
-        definition_name=saga.source.name,
-        digest=digest_of(saga.source.text.encode()),
-        input=given,
-        env=env,
-        sandbox=sandbox,
-        faults=list(faults),
-        sagactl=__version__,
-        tags=tags,
-    )
+@dataclass(frozen=True)
+class Begin:
+    """What the runs of one definition begin with, besides their inputs."""
+
+    saga: Saga
+    plan: Plan
+    env: dict[str, str]
+    tags: dict[str, str]
+    faults: tuple[str, ...]
+    sandbox: bool
+
+    def event(self, run_id: str, value: Json, at: float) -> RunStarted:
+        """The first event of a run."""
+        saga = self.saga
+        return RunStarted(
+            at=at,
+            run_id=run_id,
+            saga=saga.name,
+            version=saga.version,
+            definition=saga.source.text,
+            definition_name=saga.source.name,
+            digest=digest_of(saga.source.text.encode()),
+            input=value,
+            env=self.env,
+            sandbox=self.sandbox,
+            faults=list(self.faults),
+            sagactl=__version__,
+            tags=self.tags,
+        )
 
 
 def resumed_events(run: Run, now: float, deadline_at: float | None) -> list[Event]:

@@ -60,3 +60,20 @@ Tags = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find the saga by; repeatable."),
 ]
+Sandbox = Annotated[
+    bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
+]
+OwnId = Annotated[
+    str | None, typer.Option("--id", help="The saga's ID; the same one goes on with it.")
+]
+Batch = Annotated[
+    str | None,
+    typer.Option("--batch", metavar="FILE", help="A saga for each line of JSON; - is stdin."),
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", min=1, help="So many sagas of a batch at once.")
+]
+IdFrom = Annotated[
+    str | None,
+    typer.Option("--id-from", metavar="FIELD", help="Where a line's input has the saga's ID."),
+]

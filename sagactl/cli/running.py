@@ -1,11 +1,13 @@
 """What run, resume and compensate do."""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.cli.beginning import (
+    Begin,
     checked_faults,
     digest_of,
     existing_run,
@@ -13,7 +15,6 @@ from sagactl.cli.beginning import (
     parse_tags,
     resumed_events,
     run_id_of,
-    started_event,
 )
 from sagactl.cli.exit import Exit, worst
 from sagactl.cli.input import example_input, gather_input
@@ -23,10 +24,9 @@ from sagactl.cli.performance import BY_STATE, Ending, Stage, perform
 from sagactl.cli.printing import note, print_endings, watching
 from sagactl.cli.refusal import Refused
 from sagactl.cli.secret import read_env, read_secrets
-from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run, state_files
+from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run
 from sagactl.definition.duration import parse_duration
 from sagactl.definition.model import Saga
-from sagactl.engine.clock import SystemClock
 from sagactl.machine.event import CompensationRequested, Event
 from sagactl.machine.outstanding import deadline
 from sagactl.machine.plan import make_plan
@@ -76,83 +76,68 @@ class _Opened:
         self._stack.close()
 
 
+@dataclass(frozen=True)
+class Start:
+    """What sagas are to begin with: the definition, and how it is to be run."""
+
+    file: Path
+    fail: list[str]
+    tags: list[str]
+    secrets_file: Path | None
+    files: StateFiles
+    sandbox: bool
+    waits: bool
+
+    def prepare(self) -> tuple[Begin, dict[str, str]]:
+        """What every run begins with, and the secrets; all that is wrong is told before."""
+        saga = load_definition(self.file)
+        faults = checked_faults(saga, self.fail, sandbox=self.sandbox)
+        played = _staged(saga) if self.sandbox else saga
+        env = read_env(played)
+        secrets = read_secrets(saga, self.secrets_file, sandbox=self.sandbox)
+        tags = parse_tags(self.tags)
+        return Begin(saga, make_plan(played), env, tags, faults, self.sandbox), secrets
+
+    @contextmanager
+    def stage(self, begin: Begin, secrets: dict[str, str]) -> Iterator[Stage]:
+        """The open store, and who answers."""
+        with self.files.open(sandbox=self.sandbox, create=True) as store:
+            ledger = self.files.ledger if self.sandbox else None
+            yield Stage(store, secrets, waits=self.waits, ledger=ledger, faults=begin.faults)
+
+
 def run(
-    file: Path,
-    inputs: list[str],
-    input_file: str | None,
-    run_id: str | None,
-    fail: list[str],
-    tags: list[str],
-    secrets_file: Path | None,
-    state: Path | None,
-    output: Format,
-    *,
-    sandbox: bool,
-    waits: bool,
+    start: Start, inputs: list[str], input_file: str | None, run_id: str | None, output: Format
 ) -> Exit:
     """Run a saga to its end, or go on with the one that has its ID already."""
-    saga = load_definition(file)
-    faults = checked_faults(saga, fail, sandbox=sandbox)
-    given = _given(saga, inputs, input_file, sandbox=sandbox)
-    played = _staged(saga) if sandbox else saga
-    env = read_env(played)
-    secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
-    clock = SystemClock()
-    name = run_id_of(saga, run_id, given, env)
-    started = started_event(
-        saga, name, given, env, clock.now(), faults, parse_tags(tags), sandbox=sandbox
-    )
-    files = state_files(state)
-    with files.open(sandbox=sandbox, create=True) as store, store.hold(started.run_id):
-        stage = Stage(
-            store,
-            secrets,
-            waits=waits,
-            clock=clock,
-            ledger=files.ledger if sandbox else None,
-            faults=faults,
-        )
-        kept = existing_run(store, started)
+    begin, secrets = start.prepare()
+    given = _given(begin.saga, inputs, input_file, sandbox=start.sandbox)
+    name = run_id_of(begin.saga, run_id, given, begin.env)
+    with start.stage(begin, secrets) as stage, stage.store.hold(name):
+        started = begin.event(name, given, stage.clock.now())
+        kept = existing_run(stage.store, started)
         if kept is None:
-            plan = make_plan(played)
-            with watching(plan, clock) as watcher:
+            plan = begin.plan
+            with watching(plan, stage.clock) as watcher:
                 ending = perform(plan, None, [started], stage, watcher)
         else:
             plan, ending = kept.plan, _go_on(kept, stage, [])
-        print_endings([(plan, ending)], files, output)
+        print_endings([(plan, ending)], start.files, output)
     return ending.exit
 
 
-def run_batch(
-    file: Path,
-    batch: str,
-    id_from: str | None,
-    fail: list[str],
-    tags: list[str],
-    secrets_file: Path | None,
-    state: Path | None,
-    *,
-    concurrency: int,
-    sandbox: bool,
-    waits: bool,
-) -> Exit:
+def run_batch(start: Start, batch: str, id_from: str | None, concurrency: int) -> Exit:
     """Run a saga for each line of a file, or go on with those that were begun before."""
-    from sagactl.cli.batch import Begin, perform_batch, read_batch
+    from sagactl.cli.batch import perform_batch, read_batch
     from sagactl.views.progress import progressing
 
-    saga = load_definition(file)
-    faults = checked_faults(saga, fail, sandbox=sandbox)
-    played = _staged(saga) if sandbox else saga
-    env = read_env(played)
-    secrets = read_secrets(saga, secrets_file, sandbox=sandbox)
-    items = read_batch(saga, batch, id_from, env)
-    begin = Begin(saga, make_plan(played), env, parse_tags(tags), faults, sandbox)
-    files = state_files(state)
-    with files.open(sandbox=sandbox, create=True) as store:
-        ledger = files.ledger if sandbox else None
-        stage = Stage(store, secrets, waits=waits, ledger=ledger, faults=faults)
-        with progressing(len(items), sys.stderr) as progress:
-            return perform_batch(begin, items, stage, concurrency, progress)
+    begin, secrets = start.prepare()
+    items = read_batch(begin.saga, batch, id_from, begin.env)
+    with (
+        start.stage(begin, secrets) as stage,
+        progressing(len(items), sys.stderr) as progress,
+    ):
+        return perform_batch(begin, items, stage, concurrency, progress)
 
 
 def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: str | None) -> Exit:

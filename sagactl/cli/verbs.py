@@ -71,25 +71,13 @@ def run(
     file: option.Definition,
     inputs: option.Inputs = None,
     input_file: option.InputFile = None,
-    run_id: Annotated[
-        str | None, typer.Option("--id", help="The saga's ID; the same one goes on with it.")
-    ] = None,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
-    ] = False,
-    fail: option.Faults = None,
+    run_id: option.OwnId = None,
     tag: option.Tags = None,
-    batch: Annotated[
-        str | None,
-        typer.Option("--batch", metavar="FILE", help="A saga for each line of JSON; - is stdin."),
-    ] = None,
-    concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, help="So many sagas of a batch at once.")
-    ] = 16,
-    id_from: Annotated[
-        str | None,
-        typer.Option("--id-from", metavar="FIELD", help="Where a line's input has the saga's ID."),
-    ] = None,
+    batch: option.Batch = None,
+    concurrency: option.Concurrency = 16,
+    id_from: option.IdFrom = None,
+    sandbox: option.Sandbox = False,
+    fail: option.Faults = None,
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
@@ -104,41 +92,19 @@ def run(
     """
     from sagactl.cli import running
     from sagactl.cli.refusal import Refused
+    from sagactl.cli.state_file import state_files
 
-    if batch is not None:
-        if inputs or input_file or run_id:
-            raise Refused(
-                "--batch brings inputs and IDs: it goes without -i, --input-file and --id"
-            )
-        code = running.run_batch(
-            file,
-            batch,
-            id_from,
-            fail or [],
-            tag or [],
-            secrets_file,
-            state,
-            concurrency=concurrency,
-            sandbox=sandbox,
-            waits=not no_wait,
-        )
-        raise typer.Exit(code)
-    if id_from is not None:
+    if batch is not None and (inputs or input_file or run_id):
+        raise Refused("--batch brings inputs and IDs: it goes without -i, --input-file and --id")
+    if batch is None and id_from is not None:
         raise Refused("--id-from says where a line of --batch has its ID")
-    code = running.run(
-        file,
-        inputs or [],
-        input_file,
-        run_id,
-        fail or [],
-        tag or [],
-        secrets_file,
-        state,
-        output,
-        sandbox=sandbox,
-        waits=not no_wait,
+    files = state_files(state)
+    start = running.Start(
+        file, fail or [], tag or [], secrets_file, files, sandbox, waits=not no_wait
     )
-    raise typer.Exit(code)
+    if batch is not None:
+        raise typer.Exit(running.run_batch(start, batch, id_from, concurrency))
+    raise typer.Exit(running.run(start, inputs or [], input_file, run_id, output))
 
 
 def list_runs(

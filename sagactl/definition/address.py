@@ -189,7 +189,9 @@ def _hole_text(hole: Hole, done: str, scope: Mapping[str, Json], *, env_as_it_is
         raise ExpressionFailed(message, hole_place(hole))
     text = None if isinstance(value, dict | list) else as_text(value)
     if text is None:
-        raise ExpressionFailed(f"a URL takes a text or a number, not {kind(value)}", hole_place(hole))
+        raise ExpressionFailed(
+            f"a URL takes a text or a number, not {kind(value)}", hole_place(hole)
+        )
     if _is_verbatim(hole, done, env_as_it_is=env_as_it_is):
         return text
     if "?" not in done and _CONTROL.search(text):
