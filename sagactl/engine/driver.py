@@ -91,7 +91,8 @@ class Driver:
         self._run: Run | None = None
         self._round: list[tuple[Event, Run]] = []
         self._in_hand: dict[asyncio.Task[Outcome], Call] = {}
-        self._stopping = asyncio.Event()
+        self._is_stopping = False
+        self._stopped: asyncio.Future[None] | None = None  # done once `stop` was asked for
         self._cut = False
 
     async def drive(self, run: Run | None, *opening: Event) -> Run:
@@ -99,6 +100,7 @@ class Driver:
 
         Raises whatever the journal raises; nothing was sent that is not in it.
         """
+        self._stopped = asyncio.get_running_loop().create_future()
         self._run = run
         for event in opening:
             self._record(event)
@@ -123,7 +125,9 @@ class Driver:
 
     def stop(self) -> None:
         """Begin nothing more; `drive` returns when what is in flight has ended."""
-        self._stopping.set()
+        self._is_stopping = True
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
 
     def cut(self) -> None:
         """Give up on what is in flight: its outcome is unknown."""
@@ -138,7 +142,7 @@ class Driver:
         return self._run
 
     def _may_wait_until(self, wake_at: float | None) -> bool:
-        return wake_at is not None and self._waits and not self._stopping.is_set()
+        return wake_at is not None and self._waits and not self._is_stopping
 
     def _end_orphans(self) -> None:
         for name, phase in in_flight(self._now_standing):
@@ -148,7 +152,7 @@ class Driver:
         """Everything that is due, in memory; the calls to send and the next due time."""
         begun: list[Call] = []
         self._blocked = []
-        while not self._stopping.is_set():
+        while not self._is_stopping:
             now = self._clock.now()
             commands = outstanding(self._plan, self._now_standing)
             due = [c for c in commands if c.due_at is None or c.due_at <= now]
@@ -209,10 +213,11 @@ class Driver:
         others: set[asyncio.Future[Any]] = {self._gate.wait(s) for s in self._blocked}
         if wake_at is not None:
             others.add(asyncio.create_task(self._clock.sleep_until(wake_at)))
-        if not self._stopping.is_set():
-            others.add(asyncio.create_task(self._stopping.wait()))
+        awaited = {*others, *self._in_hand}
+        if self._stopped is not None and not self._is_stopping:
+            awaited.add(self._stopped)
         try:
-            await asyncio.wait({*others, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for other in others:
                 other.cancel()

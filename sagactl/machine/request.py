@@ -7,6 +7,7 @@ attempt. Whatever cannot be rendered raises ExpressionFailed, before anything wa
 import json
 from base64 import b32encode
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from sagactl.machine.run import Run
 from sagactl.source.node import Json
 
 
+@lru_cache(maxsize=4096)
 def idempotency_key(run_id: str, step: str, phase: Phase) -> str:
     """The key of a step's phase: opaque, and the same for every attempt, also after a crash.
 
