@@ -74,10 +74,13 @@ def compact(path: Path) -> bool:
 
 
 def create(path: Path) -> None:
-    """Make an empty state and its log; the caller has the turn."""
+    """Make an empty state and its log; the caller has the turn.
+
+    The log first: an empty log without a state is none yet, a state without its log is damaged.
+    """
+    begin_log(path, FIRST_POSITION)
     with refusing(path):
         disk.write_whole(path, pack(Volume(path)))
-    begin_log(path, FIRST_POSITION)
 
 
 def upgrade(volume: Volume) -> None:

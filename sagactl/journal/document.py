@@ -1,15 +1,16 @@
 """A document of a table as text, and its checksum.
 
 The text is compact JSON in ASCII with the keys in the order of the document, which every JSON
-reader keeps: so the checksum can be told anew from what anybody's TinyDB has read and written.
+reader keeps: so the checksum can be told anew from what anybody's TinyDB has read and written. It
+is begun with the document's id, so that nothing passes for sound under the id of another.
 """
 
 import gc
 import json
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sagactl.journal.line import checksum
 from sagactl.source.node import Json
 
 Document = dict[str, Json]
@@ -32,14 +33,14 @@ def parse_document(text: bytes) -> Document:
     return document
 
 
-def crc_of(text: bytes) -> bytes:
+def crc_of(doc_id: int, text: bytes) -> bytes:
     """What stands behind the last value of a document in place of its closing brace."""
-    return b',"crc":"%08x"}' % zlib.crc32(text)
+    return b',"crc":"%08x"}' % checksum(text, doc_id)
 
 
 def document_line(doc_id: int, text: bytes) -> bytes:
     """A document with its id and its checksum, as it stands in state.json."""
-    return b'"%d":%s%s' % (doc_id, text[:-1], crc_of(text))
+    return b'"%d":%s%s' % (doc_id, text[:-1], crc_of(doc_id, text))
 
 
 @contextmanager

@@ -23,6 +23,8 @@ HEADER = re.compile(rb'([0-9a-f]{8}) (\{"format":(\d{1,9}),"begins":(\d{1,18})\}
 
 REMOVED = b"null"
 
+CRC_DIGITS = 8
+
 LOW_BITS = 0xFFFFFFFF
 
 
@@ -61,7 +63,7 @@ def decode_line(line: bytes, position: int) -> Line | None:
     if found is None:
         return None
     crc, back, rest, table, doc_id = found.groups()
-    if int(crc, 16) != zlib.crc32(line[9:], position & LOW_BITS):
+    if int(crc, 16) != zlib.crc32(line[CRC_DIGITS + 1 :], position & LOW_BITS):
         return None
     change = Change(table, int(doc_id), line[found.end() : -1])
     return Line(position, position - int(back), int(rest), change)
@@ -80,5 +82,6 @@ def decode_header(line: bytes) -> tuple[int, int] | None:
     return int(found[3]), int(found[4])
 
 
-def checksum(content: bytes, position: int) -> int:
-    return zlib.crc32(content, position & LOW_BITS)
+def checksum(content: bytes, begin: int) -> int:
+    """The CRC-32 of a content, begun with a number that belongs to it."""
+    return zlib.crc32(content, begin & LOW_BITS)

@@ -15,21 +15,30 @@ commit that came later.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document, parse_document, uncollected
-from sagactl.journal.line import Change, Line, decode_header, decode_line, encode_commit
+from sagactl.journal.line import (
+    CRC_DIGITS,
+    Change,
+    Line,
+    decode_header,
+    decode_line,
+    encode_commit,
+)
 from sagactl.journal.log_index import LogIndex, Place
 from sagactl.journal.refusal import StateDamaged, StoreRefused
 
 CHUNK = 1 << 22
 MAX_HEADER = 128
 
-# One zero may be a flipped blank; what a lost sector leaves is longer.
-LOST = b"\0\0"
+# One zero may be a flipped blank; what a lost sector leaves is longer, but where a commit begins
+# with the sector's last byte: and no digit is one bit away from a zero.
+LOST = re.compile(rb"\0\0|\A\0")
 
 MISMATCH = "it does not match its checksum"
 
@@ -49,6 +58,8 @@ class Log:
             raise StoreRefused(path, f"it has format {log_format}; this sagactl reads {FORMAT}")
         self._first = len(header) + 1
         self.end = self.begins
+        self._sure = self.begins  # what stands before is on the disk for good
+        self._last: tuple[int, bytes] | None = None  # where its checksum is, while it is not sure
         self.is_torn = False
         self.index = LogIndex()
 
@@ -58,38 +69,35 @@ class Log:
         return self._offset(self.end)
 
     def is_current(self) -> bool:
-        """Whether the file still has its name; one that was replaced has none."""
-        return os.fstat(self._fd).st_nlink > 0
+        """Whether the file still has its name, and the last commit that was read of it.
+
+        A file that was replaced has no name. A commit that was read before its sync is taken back
+        where that fails, and the next one stands in its place.
+        """
+        status = os.fstat(self._fd)
+        if status.st_nlink == 0:
+            return False
+        if self._last is None or status.st_size < self._offset(self._sure):
+            return True  # shorter than it can be: `follow` says so
+        offset, crc = self._last
+        return disk.read_at(self._fd, offset, len(crc)) == crc
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing behind the header."""
+        return os.fstat(self._fd).st_size == self._first
 
     def close(self) -> None:
         os.close(self._fd)
 
     def follow(self, since: int) -> None:
         """Read the commits that were added; what stands before the position `since` is not kept."""
+        # What is added from here on is for the next time: half of it may be there.
         size = os.fstat(self._fd).st_size
         if size < self.size:
             raise StateDamaged(self._path, f"offset {size}", "it has become shorter")
         self.is_torn = False
-        if size == self.size:
-            return
-        commit: list[tuple[Line, int]] = []
-        position = self.end
-        with open(self._fd, "rb", buffering=CHUNK, closefd=False) as file, uncollected():
-            file.seek(self.size)
-            for raw in file:
-                line = decode_line(raw[:-1], position) if raw.endswith(b"\n") else None
-                if line is None or not _follows(commit, line):
-                    break
-                commit.append((line, len(raw)))
-                position += len(raw)
-                if line.rest == 0:
-                    self._keep(commit, since)
-                    self.end = position
-                    commit = []
-            else:
-                self.is_torn = bool(commit)
-                return
-        self._demand_torn()
+        if size > self.size:
+            self._read(size, since)
 
     def change(self, place: Place) -> Change:
         """What the line at a place of the index says."""
@@ -121,6 +129,7 @@ class Log:
 
     def sync(self) -> None:
         os.fdatasync(self._fd)
+        self._sure, self._last = self.end, None
 
     def take_back(self, end: int) -> None:
         """Cut off a commit that failed: nobody knows what of it is on the disk."""
@@ -138,14 +147,33 @@ class Log:
             yield chunk
             offset += len(chunk)
 
+    def _read(self, size: int, since: int) -> None:
+        commit: list[tuple[Line, int]] = []
+        position, stop = self.end, self._position(size)
+        with open(self._fd, "rb", buffering=CHUNK, closefd=False) as file, uncollected():
+            file.seek(self.size)
+            while position < stop:
+                raw = file.readline(stop - position)
+                line = decode_line(raw[:-1], position) if raw.endswith(b"\n") else None
+                if line is None or not _follows(commit, line):
+                    self._demand_torn(size)
+                    break
+                commit.append((line, len(raw)))
+                position += len(raw)
+                if line.rest == 0:
+                    self._keep(commit, since)
+                    self._sure, self.end = self.end, position
+                    self._last = self._offset(line.position), raw[:CRC_DIGITS]
+                    commit = []
+        self.is_torn = self.end < stop
+
     def _keep(self, commit: Sequence[tuple[Line, int]], since: int) -> None:
         for line, size in commit:
             if line.position >= since:
                 self.index.add(line.change, Place(self._offset(line.position), size))
 
-    def _demand_torn(self) -> None:
+    def _demand_torn(self, size: int) -> None:
         """Raise StateDamaged unless what is behind the sound commits was never acknowledged."""
-        size = os.fstat(self._fd).st_size
         rest = disk.read_at(self._fd, self.size, size - self.size)
         position = self.end
         broken: tuple[int, bytes] | None = None
@@ -153,15 +181,14 @@ class Log:
             line = decode_line(raw, position)
             if line is None and broken is None:
                 broken = position, raw
-            if line is not None and line.commit_at > self.end:
-                raise self._damaged(broken[0] if broken else position, MISMATCH)
+            if broken is not None and line is not None and line.commit_at > self.end:
+                raise self._damaged(broken[0], MISMATCH)
             position += len(raw) + 1
         if broken is not None:
             at, text = broken
             is_last = at + len(text) == self.end + len(rest)
             if not _was_lost(text, at, is_last=is_last):
                 raise self._damaged(at, MISMATCH)
-        self.is_torn = True
 
     def _offset(self, position: int) -> int:
         return position - self.begins + self._first
@@ -185,6 +212,6 @@ def _follows(commit: Sequence[tuple[Line, int]], line: Line) -> bool:
 def _was_lost(line: bytes, position: int, *, is_last: bool) -> bool:
     """Whether a line that is not sound is so because the disk lost a part of it."""
     if not is_last:
-        return LOST in line
+        return LOST.search(line) is not None
     # Whole but for its line end, and that is not missing but another: somebody changed it.
     return line[-1:] in (b"", b"\0") or decode_line(line[:-1], position) is None

@@ -29,9 +29,9 @@ class LogIndex:
     def add(self, change: Change, place: Place) -> None:
         """Take note of a line; later lines win."""
         if change.table == b"events" and change.text != REMOVED:
-            self.events.setdefault(_run_of(change.text), {})[change.doc_id] = place
+            self.events.setdefault(run_of(change.text), {})[change.doc_id] = place
         elif change.table == b"runs" and change.text != REMOVED:
-            self.runs[_run_of(change.text)] = (change.doc_id, place)
+            self.runs[run_of(change.text)] = (change.doc_id, place)
         elif change.table == b"events":
             self.removed_events.add(change.doc_id)
         elif change.table == b"runs":
@@ -47,7 +47,8 @@ class LogIndex:
         return None if found is None or found[0] in self.removed_runs else found
 
 
-def _run_of(text: bytes) -> str:
+def run_of(text: bytes) -> str:
+    """The run that the text of an event or of a run belongs to."""
     found = RUN.match(text)
     if found is None:  # somebody's TinyDB put the keys in an order of its own
         document = json.loads(text)

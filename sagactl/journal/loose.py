@@ -7,12 +7,12 @@ whatever is not the layout comes here, and is told where it is no state.
 import json
 import math
 import re
-import zlib
 from pathlib import Path
 
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document, text_of, uncollected
+from sagactl.journal.line import checksum
 from sagactl.journal.refusal import StateDamaged, StoreRefused
 from sagactl.source.node import Json
 
@@ -72,8 +72,12 @@ def loose_snapshot(path: Path, stamp: disk.Stamp, content: bytes) -> LooseSnapsh
     if written != UNCHECKED:
         for name in OURS:
             for key, document in tables[name].items():
-                _demand_crc(path, f'document {key} of table "{name}"', document)
-        if type(tables["meta"][1].get("position")) is not int:
+                crc = document.pop("crc", None)
+                if crc != f"{checksum(text_of(document), key):08x}":
+                    where = f'document {key} of table "{name}"'
+                    raise StateDamaged(path, where, "it does not match its checksum")
+        [meta] = tables["meta"].values()
+        if type(meta.get("position")) is not int:
             raise StateDamaged(path, 'table "meta"', "it has no position")
     return LooseSnapshot(path, stamp, tables)
 
@@ -134,9 +138,3 @@ def _format(path: Path, tables: Tables) -> int:
             f"it has format {written}, written by a newer sagactl; this one reads {FORMAT}",
         )
     return written
-
-
-def _demand_crc(path: Path, where: str, document: Document) -> None:
-    crc = document.pop("crc", None)
-    if crc != f"{zlib.crc32(text_of(document)):08x}":
-        raise StateDamaged(path, where, "it does not match its checksum")

@@ -13,7 +13,7 @@ It is plain JSON, laid out so that a single run is found without reading the res
 
 The first line is padded to a fixed width and says where each table lies. The events of a run stand
 together, in order, and its line in `runs` says where: `span` is an offset and a length. `crc` is
-the CRC-32 of the document's text without it, so that it holds in every layout.
+the CRC-32 of the document's text without it, begun with its id: so that it holds in every layout.
 
 A file with the same documents in another layout, as somebody's TinyDB leaves it, is read as a
 whole. Formats older than `crc` are too.
@@ -31,6 +31,7 @@ from typing import Protocol
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document, crc_of, parse_document, uncollected
+from sagactl.journal.line import checksum
 from sagactl.journal.loose import loose_snapshot
 from sagactl.journal.refusal import StateDamaged
 
@@ -44,7 +45,7 @@ BEFORE_EVENTS = b'"events":{\n'
 BEFORE_RUNS = b'\n},\n"runs":{\n'
 AFTER_RUNS = b"\n}"
 END = b"}\n"
-CRC_WIDTH = len(crc_of(b""))
+CRC_WIDTH = len(crc_of(0, b""))
 
 # A document that is looked up by its run's id, more often than this, is looked up in an index.
 SEARCHES_BEFORE_INDEX = 16
@@ -93,13 +94,17 @@ def read_snapshot(path: Path) -> Snapshot | None:
 
 def _packed(path: Path, stamp: disk.Stamp, whole: mmap.mmap) -> "PackedSnapshot | None":
     found = META.fullmatch(whole[:HEADER_WIDTH])
-    if found is None or int(found[13], 16) != zlib.crc32(found[1] + b"}"):
+    if found is None or int(found[13], 16) != checksum(found[1] + b"}", 1):
         return None
     numbers = [int(found[group]) for group in range(2, 13)]
-    if numbers[0] != FORMAT or numbers[2] != stamp.size:
+    if numbers[0] != FORMAT:
         return None
+    if numbers[2] != stamp.size:
+        at = f"offset {min(numbers[2], stamp.size)}"
+        raise StateDamaged(path, at, f"it was {numbers[2]} bytes long, and is {stamp.size}")
     snapshot = PackedSnapshot(path, stamp, whole, numbers)
-    return snapshot if snapshot.is_well_framed() else None
+    snapshot.demand_frames()
+    return snapshot
 
 
 class PackedSnapshot:
@@ -115,18 +120,21 @@ class PackedSnapshot:
         self._runs_crc = numbers[7]
         self._others = slice(numbers[8], numbers[8] + numbers[9])
         self._others_crc = numbers[10]
+        self._runs_are_sound = False
         self._searches = 0
         self._index: dict[str, int] | None = None
 
-    def is_well_framed(self) -> bool:
-        """Whether what stands between the tables is what should stand there."""
+    def demand_frames(self) -> None:
+        """Raise StateDamaged unless what stands between the tables is what should stand there."""
         frames = (
             (HEADER_WIDTH, self._events.start, BEFORE_EVENTS),
             (self._events.stop, self._runs.start, BEFORE_RUNS),
             (self._runs.stop, self._others.start, AFTER_RUNS),
             (self._others.stop, self.stamp.size, END),
         )
-        return all(self._whole[start:stop] == text for start, stop, text in frames)
+        for start, stop, text in frames:
+            if self._whole[start:stop] != text:
+                raise StateDamaged(self._path, f"offset {start}", "a table does not end there")
 
     def find(self, prefix: str, *, exact: bool) -> list[tuple[int, Document]]:
         self._searches += 1
@@ -134,7 +142,11 @@ class PackedSnapshot:
             self._index = self._indexed()
         if self._index is None:
             found = self._search(prefix, exact=True)
-            return found if found or exact else self._search(prefix, exact=False)
+            if found:
+                return found
+            # A run that is not found may be there under a damaged id.
+            self._demand_runs()
+            return [] if exact else self._search(prefix, exact=False)
         if exact or prefix in self._index:
             offsets = [self._index[prefix]] if prefix in self._index else []
         else:
@@ -170,18 +182,24 @@ class PackedSnapshot:
         return {"meta", "events", "runs", *self._other_tables()}
 
     def _all_runs(self) -> dict[int, Document]:
-        content = self._whole[self._runs]
-        if zlib.crc32(content) != self._runs_crc:
-            # Some line is not as it was written: the one that says so names it.
-            lines = list(self._lines(self._runs.start, self._runs.stop))
-            for at, line in lines:
-                self._text(line, at, "runs")
-            raise self._damaged(self._runs.start, "runs")
+        self._demand_runs()
         with uncollected():
-            found: dict[str, Document] = json.loads(b"{%s}" % content)
+            found: dict[str, Document] = json.loads(b"{%s}" % self._whole[self._runs])
         for document in found.values():
             del document["crc"]
         return {int(key): document for key, document in found.items()}
+
+    def _demand_runs(self) -> None:
+        """Raise StateDamaged unless every run is there, under the id that it had."""
+        if self._runs_are_sound:
+            return
+        with memoryview(self._whole) as view, view[self._runs] as content:
+            self._runs_are_sound = zlib.crc32(content) == self._runs_crc
+        if not self._runs_are_sound:
+            # Some line is not as it was written: the one that says so names it.
+            for at, line in self._lines(self._runs.start, self._runs.stop):
+                self._text(line, at, "runs")
+            raise self._damaged(self._runs.start, "runs")
 
     def _other_tables(self) -> dict[str, dict[int, Document]]:
         content = self._whole[self._others]
@@ -195,6 +213,7 @@ class PackedSnapshot:
 
     def _indexed(self) -> dict[str, int]:
         """The offset of every run's line. Ids are unique; of two, the later line would win."""
+        self._demand_runs()
         index: dict[str, int] = {}
         for at, line in self._lines(self._runs.start, self._runs.stop):
             found = RUN_LINE.match(line)
@@ -231,11 +250,12 @@ class PackedSnapshot:
 
     def _text(self, line: bytes, at: int, table: str) -> tuple[int, bytes]:
         """The id and the text of a document, checked."""
-        key, colon, text = line.removesuffix(b",").partition(b":")
+        key, _, text = line.removesuffix(b",").partition(b":")
         body = text[:-CRC_WIDTH] + b"}"
-        if not (colon and KEY.fullmatch(key)) or text[-CRC_WIDTH:] != crc_of(body):
+        doc_id = int(key[1:-1]) if KEY.fullmatch(key) else 0
+        if not doc_id or text[-CRC_WIDTH:] != crc_of(doc_id, body):
             raise self._damaged(at, table)
-        return int(key[1:-1]), body
+        return doc_id, body
 
     def _damaged(self, at: int, table: str) -> StateDamaged:
         line = self._whole[at : at + 40].partition(b":")[0].decode("ascii", "replace")

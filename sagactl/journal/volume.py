@@ -14,6 +14,7 @@ from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document
 from sagactl.journal.log import Log
+from sagactl.journal.log_index import run_of
 from sagactl.journal.refusal import StateDamaged, StoreRefused, refusing
 from sagactl.journal.snapshot import Snapshot, read_snapshot
 
@@ -44,18 +45,16 @@ class Volume:
 
     def refresh(self) -> None:
         """See what is there now; raises StoreRefused and StateDamaged."""
-        with refusing(self.path):
-            stamp = disk.stamp(self.path)
-            if self.snapshot is None or stamp != self.snapshot.stamp:
-                self.forget()
-                self._open()
-            elif self.log is not None and not self.log.is_current():
-                self.log.close()
-                self.log = None
-                self._open_log()
-        if self.log is not None and self.snapshot is not None:
-            with refusing(self.log_path):
-                self.log.follow(self.snapshot.position)
+        try:
+            with refusing(self.path):
+                self._look()
+            if self.log is not None and self.snapshot is not None:
+                with refusing(self.log_path):
+                    self.log.follow(self.snapshot.position)
+                self._demand_whole_log(self.log, self.snapshot)
+        except BaseException:
+            self.forget()  # whoever asks again is told again, and never given a half
+            raise
 
     def forget(self) -> None:
         """Know nothing."""
@@ -85,12 +84,20 @@ class Volume:
             for key, run in self.snapshot.find(run_id, exact=True):
                 if key not in gone:
                     found.update(self.snapshot.events(run))
+            self._demand_own(run_id, found)
         if self.log is not None:
             index = self.log.index
             for key, place in index.events.get(run_id, {}).items():
                 found[key] = self.log.change(place).text
             found = {key: text for key, text in found.items() if key not in index.removed_events}
         return dict(sorted(found.items()))
+
+    def _demand_own(self, run_id: str, events: dict[int, bytes]) -> None:
+        """Raise StateDamaged where another run's event stands among those of a run."""
+        for key, text in events.items():
+            if run_of(text) != run_id:
+                where = f'document {key} of table "events"'
+                raise StateDamaged(self.path, where, f'it does not belong to run "{run_id}"')
 
     def runs(self) -> dict[int, Document]:
         """The documents of all runs."""
@@ -136,7 +143,14 @@ class Volume:
             return index.removed_events
         return {doc_id for doc_id, kept in index.others.get(table, {}).items() if kept is None}
 
-    def _open(self) -> None:
+    def _look(self) -> None:
+        """Open the two files, where one of them is another than it was."""
+        stamp = disk.stamp(self.path)
+        is_same = self.snapshot is not None and self.snapshot.stamp == stamp
+        if is_same and (self.log is None or self.log.is_current()):
+            return
+        # Both, although only one may be new: what goes with the old one is for `_open` to tell.
+        self.forget()
         while True:
             self.snapshot = read_snapshot(self.path)
             self._open_log()
@@ -151,6 +165,12 @@ class Volume:
                 self.forget()
                 raise StateDamaged(self.log_path, begins, reason)
             self.forget()
+
+    def _demand_whole_log(self, log: Log, snapshot: Snapshot) -> None:
+        # What is added to a log that ends too early would stand where nobody looks for it.
+        if snapshot.format == FORMAT and log.end < snapshot.position:
+            end = f"its end (record {log.end})"
+            raise StateDamaged(self.log_path, end, f"the state was made from {snapshot.position}")
 
     def _open_log(self) -> None:
         path = self.log_path
@@ -168,12 +188,13 @@ class Volume:
                 os.close(fd)
                 raise
         if self.snapshot is None:
+            is_first = self.log.begins == FIRST_POSITION and self.log.is_empty()
             self.forget()
-            raise StoreRefused(self.path, f'it is missing, and its log "{path.name}" is there')
+            if not is_first:  # what a crash leaves of the making of a state
+                raise StoreRefused(self.path, f'it is missing, and its log "{path.name}" is there')
 
     def _demand_no_log(self) -> None:
-        snapshot = self.snapshot
-        if snapshot is None or snapshot.format != FORMAT or snapshot.position == FIRST_POSITION:
+        if self.snapshot is None or self.snapshot.format != FORMAT:
             return
         raise StoreRefused(
             log_path(self.path),

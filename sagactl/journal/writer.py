@@ -127,10 +127,8 @@ class Writer:
         if snapshot is None:
             self._keep_from_git()
             compaction.create(self._path)
-        elif snapshot.format != FORMAT:
-            compaction.upgrade(self.volume)
         else:
-            compaction.begin_log(self._path, snapshot.position)
+            compaction.upgrade(self.volume)
         self.volume.refresh()
 
     def _give_up(self) -> None:
