@@ -15,32 +15,38 @@ requests in flight it looks at every connection for every request and does a fra
 import asyncio
 import os
 import re
-import select
-import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import h11
 import httpx
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 200
-MAX_INTERIM = 20  # 1xx replies before the real one; their number is not bounded by RFC 9110
-MAX_UNREAD_BYTES = 256 * 1024
-# A connection that was idle for longer may have been forgotten by something on the way, silently.
-MAX_IDLE_S = 5.0
+from sagactl.participants.connection import Address, Body, Connection, address_words
+
 MAX_IDLE = 100
 # RFC 8305: a dead IPv6 address costs this much and not the whole deadline.
 NEXT_ADDRESS_S = 0.25
 
-TOO_LARGE = 431  # how h11 calls a head that is
-STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)[ \r]")
-BYTES = re.compile(r"bytearray\(b['\"](.*)['\"]\)")
 
-Address = tuple[str, int]
+NO_USERINFO = "a URL takes no user name or password; send them in a header"
+AUTHORITY = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*")
+# RFC 9110, 8.6: where a body is expected, that there is none is said.
+WITH_LENGTH = ("POST", "PUT", "PATCH")
+
 Origin = tuple[str, str, int]
+
+
+class Answer(NamedTuple):
+    """The head of a reply. `trouble`: what is wrong with it, though its status is known."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    stream: httpx.AsyncByteStream
+    trouble: str | None
 
 
 class Connections(httpx.AsyncBaseTransport):
@@ -54,30 +60,75 @@ class Connections(httpx.AsyncBaseTransport):
     ) -> None:
         self._connect_to = connect_to
         self._ssl_context = ssl_context
-        self._idle: dict[Origin, deque[_Connection]] = {}
+        self._idle: dict[Origin, deque[Connection]] = {}
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes | None,
+        *,
+        fresh: bool,
+        leaving: Callable[[], Awaitable[None]],
+    ) -> "Answer":
+        """Send a request; `leaving` is called just before its first byte leaves.
+
+        The same as through httpx but for its Request and Response, which take longer to be made
+        than all of this.
+        """
+        origin, host, target = _parted(url)
+        length = "0" if method in WITH_LENGTH else None
+        length = length if body is None else str(len(body))
+        framing = [("Host", host)] + ([] if length is None else [("Content-Length", length)])
+        head = _request_head(method, target, [*framing, *headers])
+        return await self._send(origin, head, body or b"", leaving, fresh=fresh)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        origin = _origin(request.url)
-        head = _request_head(request)
+        trace = request.extensions.get("trace")
+        head = _request_head(request.method, request.url.raw_path, request.headers.raw)
         body = await request.aread()
-        connection = None if request.extensions.get("fresh") else self._take(origin)
-        if connection is None:
-            connection = await self._open(origin, request)
-        try:
-            trace = request.extensions.get("trace")
+
+        async def leaving() -> None:
             if trace is not None:
                 await trace("http11.send_request_headers.started", {"request": request})
+
+        answer = await self._send(
+            origin_of(request.url),
+            head,
+            body,
+            leaving,
+            fresh=bool(request.extensions.get("fresh")),
+            connect_s=request.extensions.get("timeout", {}).get("connect"),
+        )
+        extensions = {"trouble": answer.trouble} if answer.trouble else {}
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=answer.stream, extensions=extensions
+        )
+
+    async def _send(
+        self,
+        origin: Origin,
+        head: h11.Request,
+        body: bytes,
+        leaving: Callable[[], Awaitable[None]],
+        *,
+        fresh: bool,
+        connect_s: float | None = None,
+    ) -> "Answer":
+        connection = None if fresh else self._take(origin)
+        if connection is None:
+            connection = await self._open(origin, connect_s)
+        try:
+            await leaving()
             connection.send(head, body)
             event, trouble = await connection.receive_head()
         except BaseException:
             connection.close()
             raise
-        stream = _Body(connection, lambda: self._put(origin, connection))
-        headers = [] if trouble else event.headers.raw_items()
-        extensions = {"trouble": trouble} if trouble else {}
-        return httpx.Response(
-            event.status_code, headers=headers, stream=stream, extensions=extensions
-        )
+        stream = Body(connection, lambda: self._put(origin, connection))
+        headers = [] if trouble else list(event.headers.raw_items())
+        return Answer(event.status_code, headers, stream, trouble)
 
     async def aclose(self) -> None:
         for idle in self._idle.values():
@@ -87,7 +138,7 @@ class Connections(httpx.AsyncBaseTransport):
         # A socket is closed in the next round of the loop, which may be the last one.
         await asyncio.sleep(0)
 
-    def _take(self, origin: Origin) -> "_Connection | None":
+    def _take(self, origin: Origin) -> "Connection | None":
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
@@ -96,7 +147,7 @@ class Connections(httpx.AsyncBaseTransport):
             connection.close()
         return None
 
-    def _put(self, origin: Origin, connection: "_Connection") -> None:
+    def _put(self, origin: Origin, connection: "Connection") -> None:
         """Keep a connection whose reply was read to the end."""
         if not connection.start_next_cycle():
             connection.close()
@@ -107,18 +158,17 @@ class Connections(httpx.AsyncBaseTransport):
         while len(idle) > MAX_IDLE or not idle[0].is_young():
             idle.popleft().close()
 
-    async def _open(self, origin: Origin, request: httpx.Request) -> "_Connection":
+    async def _open(self, origin: Origin, connect_s: float | None) -> "Connection":
         scheme, host, port = origin
         secure = scheme == "https" and self._connect_to is None
         if self._connect_to is not None:
             host, port = self._connect_to
-        limit = request.extensions.get("timeout", {}).get("connect")
         where = address_words(host, port)
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(connect_s):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(loop),
+                    lambda: Connection(loop),
                     host,
                     port,
                     ssl=self._tls() if secure else None,
@@ -128,11 +178,10 @@ class Connections(httpx.AsyncBaseTransport):
         except UnicodeError:
             raise httpx.InvalidURL(f'the host "{host}" cannot be looked up') from None
         except TimeoutError as error:
-            message = f"connect timed out ({where})"
-            raise httpx.ConnectTimeout(message, request=request) from error
+            raise httpx.ConnectTimeout(f"connect timed out ({where})") from error
         except OSError as error:
             cause = _last_of(error)
-            raise httpx.ConnectError(f"{cause} ({where})", request=request) from cause
+            raise httpx.ConnectError(f"{cause} ({where})") from cause
         return connection
 
     def _tls(self) -> ssl.SSLContext:
@@ -152,12 +201,8 @@ def verified_tls() -> ssl.SSLContext:
     return context
 
 
-def address_words(host: str, port: int) -> str:
-    """Host and port as people write them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _origin(url: httpx.URL) -> Origin:
+def origin_of(url: httpx.URL) -> Origin:
+    """Scheme, host and port; raises UnsupportedProtocol and InvalidURL."""
     if url.scheme not in ("http", "https"):
         raise httpx.UnsupportedProtocol(f'"{url.scheme}" is not http or https')
     if not url.host:
@@ -184,202 +229,28 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _request_head(request: httpx.Request) -> h11.Request:
+@lru_cache(maxsize=256)
+def _endpoint(prefix: str) -> tuple[Origin, str]:
+    """The origin that scheme, host and port of a URL name, and what the Host header says."""
+    url = httpx.URL(prefix)
+    if url.userinfo:
+        raise httpx.InvalidURL(NO_USERINFO)
+    return origin_of(url), url.netloc.decode("ascii")
+
+
+def _parted(url: str) -> tuple[Origin, str, str]:
+    """Origin, Host header and request target of a URL."""
+    found = AUTHORITY.match(url)
+    prefix = found[0] if found is not None else url
+    origin, host = _endpoint(prefix)
+    target = url[len(prefix) :].partition("#")[0]
+    return origin, host, target if target.startswith("/") else f"/{target}"
+
+
+def _request_head(
+    method: str, target: str | bytes, headers: list[tuple[str, str]] | list[tuple[bytes, bytes]]
+) -> h11.Request:
     try:
-        return h11.Request(
-            method=request.method, target=request.url.raw_path, headers=request.headers.raw
-        )
+        return h11.Request(method=method, target=target, headers=headers)
     except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error), request=request) from None
-
-
-class _Connection(asyncio.BufferedProtocol):
-    """One socket and the HTTP/1.1 spoken over it, one request at a time."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-        self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._buffer = memoryview(bytearray(MAX_HEAD_BYTES))
-        self._unread = 0
-        self._eof = False
-        self._lost = False
-        self._error: Exception | None = None
-        self._single_use = False
-        self._idle_since: float | None = None
-
-    # What the loop tells.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._idle_since is not None:
-            self.close()  # nobody asked: whatever it is, it is not the next reply
-            return
-        self._http.receive_data(bytes(self._buffer[:nbytes]))
-        self._unread += nbytes
-        if self._unread > MAX_UNREAD_BYTES and self._transport is not None:
-            self._transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> None:
-        if self._idle_since is None and not self._eof:
-            self._http.receive_data(b"")
-        self._eof = True
-        self._wake()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._lost = True
-        self._error = error
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    # What the transport asks.
-
-    def is_lost(self) -> bool:
-        assert self._transport is not None
-        return self._lost or self._eof or self._transport.is_closing()
-
-    def is_young(self) -> bool:
-        return self._idle_since is None or self._loop.time() - self._idle_since < MAX_IDLE_S
-
-    def is_usable(self) -> bool:
-        """Whether an idle connection may carry another request, as far as can be known."""
-        usable = not self.is_lost() and self.is_young() and not self._is_readable()
-        if usable:
-            self._idle_since = None
-        return usable
-
-    def _is_readable(self) -> bool:
-        # The end of the stream may have arrived after the loop looked last.
-        assert self._transport is not None
-        peer: socket.socket | None = self._transport.get_extra_info("socket")
-        if peer is None or peer.fileno() < 0:
-            return True
-        poll = select.poll()
-        poll.register(peer.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-
-    def send(self, head: h11.Request, body: bytes) -> None:
-        """Head and body in one write: two would wait for one another (Nagle, delayed ACK)."""
-        assert self._transport is not None
-        parts = [self._http.send(head)]
-        if body:
-            parts.append(self._http.send(h11.Data(data=body)))
-        parts.append(self._http.send(h11.EndOfMessage()))
-        self._transport.write(b"".join(part for part in parts if part))
-
-    async def receive_head(self) -> tuple[h11.Response, str | None]:
-        """The status and headers, or the status alone and what is wrong with the headers."""
-        for _ in range(MAX_INTERIM):
-            try:
-                event = await self.receive()
-            except httpx.RemoteProtocolError:
-                status = self._oversized_status()
-                if status is None:
-                    raise
-                trouble = f"its headers are over {MAX_HEAD_BYTES // 1024} KiB"
-                return h11.Response(status_code=status, headers=[]), trouble
-            if isinstance(event, h11.Response):
-                return event, self._excess(event)
-            if not isinstance(event, h11.InformationalResponse):
-                raise httpx.RemoteProtocolError("the reply is not HTTP")
-        raise httpx.RemoteProtocolError(f"more than {MAX_INTERIM} interim replies")
-
-    def _oversized_status(self) -> int | None:
-        """The status in a head too large to be read to its end."""
-        line, _ = self._http.trailing_data
-        status = STATUS_LINE.match(line)
-        return int(status[1]) if status and len(line) > MAX_HEAD_BYTES else None
-
-    def _excess(self, head: h11.Response) -> str | None:
-        names = [name for name, _ in head.headers]
-        if b"transfer-encoding" in names and b"content-length" in names:
-            self._single_use = True  # two readers could part the stream differently (RFC 9112, 6.3)
-        if len(names) > MAX_HEADERS:
-            return f"it has more than {MAX_HEADERS} headers"
-        if sum(len(name) + len(value) for name, value in head.headers) > MAX_HEAD_BYTES:
-            return f"its headers are over {MAX_HEAD_BYTES // 1024} KiB"
-        return None
-
-    async def receive(self) -> h11.Event:
-        """The next event of the reply; raises ReadError, WriteError or RemoteProtocolError."""
-        while True:
-            answered = self._http.their_state is not h11.SEND_RESPONSE
-            try:
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as error:
-                if self._eof and not answered and error.error_status_hint != TOO_LARGE:
-                    raise httpx.ReadError("connection closed without a reply") from None
-                words = BYTES.sub(r'"\1"', str(error))
-                raise httpx.RemoteProtocolError(words) from None
-            if isinstance(event, h11.Event):
-                return event
-            if event is h11.PAUSED:
-                raise httpx.RemoteProtocolError("it switched protocols unasked")
-            await self._more()
-
-    async def _more(self) -> None:
-        assert self._transport is not None
-        if self._lost:
-            unsent = self._transport.get_write_buffer_size() > 0
-            kind = httpx.WriteError if unsent else httpx.ReadError
-            why = getattr(self._error, "strerror", None) or self._error or "closed"
-            raise kind(f"connection lost: {why}") from self._error
-        if self._unread > MAX_UNREAD_BYTES:
-            self._transport.resume_reading()
-        self._unread = 0
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def start_next_cycle(self) -> bool:
-        """Be idle, ready for another request; False where HTTP or the peer does not allow it."""
-        if self.is_lost() or self._single_use or self._http.trailing_data[0]:
-            return False
-        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            return False
-        self._http.start_next_cycle()
-        self._unread = 0
-        self._idle_since = self._loop.time()
-        return True
-
-    def close(self) -> None:
-        if self._transport is not None:
-            # Not close(): that would go on sending what is still buffered of a request given up.
-            self._transport.abort()
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of a reply: read to its end it frees the connection, closed before it cuts it."""
-
-    def __init__(self, connection: _Connection, release: Callable[[], None]) -> None:
-        self._connection: _Connection | None = connection
-        self._release = release
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self._connection is not None:
-            event = await self._connection.receive()
-            if isinstance(event, h11.Data):
-                yield bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                self._connection = None
-                self._release()
-            else:
-                raise httpx.RemoteProtocolError("the reply is not HTTP")
-
-    async def aclose(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        raise httpx.LocalProtocolError(str(error)) from None

@@ -13,7 +13,7 @@ import errno
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,10 +26,11 @@ from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.model import Idempotency, OutcomeKind
 from sagactl.definition.template import header_text
 from sagactl.machine.command import Call, Outcome, Phase
+from sagactl.participants.connection import Address, address_words
 from sagactl.participants.outcome import Fault, FaultKind, Reply, Seen, classify
 from sagactl.participants.redaction import Redaction
 from sagactl.participants.trace import traceparent
-from sagactl.participants.transport import Address, Connections, address_words
+from sagactl.participants.transport import NO_USERINFO, Answer, Connections
 from sagactl.participants.wording import size_words
 
 USER_AGENT = f"sagactl/{__version__}"
@@ -78,6 +79,9 @@ class _Exchange:
         # A tunnel's CONNECT goes to the proxy; the request itself has not left by then.
         if event.endswith("send_request_headers.started"):
             self.may_have_left |= details["request"].method not in (b"CONNECT", "CONNECT")
+
+    async def leave(self) -> None:
+        self.may_have_left = True
 
     def reply(self, trouble: str | None = None) -> Reply:
         assert self.status is not None
@@ -138,27 +142,33 @@ class Web:
     async def _attempt(
         self, call: Call, headers: list[tuple[str, str]], exchange: _Exchange
     ) -> Seen:
-        sending = call.sending
-        request = httpx.Request(
-            sending.method,
-            sending.url,
-            headers=headers,
-            content=None if sending.body is None else sending.body.encode(),
-            extensions={"fresh": not call.request.may_repeat, "trace": exchange.trace},
-        )
-        if request.url.userinfo:
-            words = "a URL takes no user name or password; send them in a header"
-            return Fault(FaultKind.UNSENDABLE, words)
-        transport = self._transport(request.url, fresh=not call.request.may_repeat)
-        limit = call.request.timeout_s
         try:
-            async with asyncio.timeout(limit) as deadline:
-                response = await transport.handle_async_request(request)
-                return await _read(response, call, exchange)
+            async with asyncio.timeout(call.request.timeout_s) as deadline:
+                answer = await self._answer(call, headers, exchange)
+                return await _read(answer, call, exchange)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             return _timed_out(error, exchange, call)
+
+    async def _answer(
+        self, call: Call, headers: list[tuple[str, str]], exchange: _Exchange
+    ) -> Answer:
+        method, url = call.sending.method, call.sending.url
+        body = None if call.sending.body is None else call.sending.body.encode()
+        fresh = not call.request.may_repeat
+        proxy = self._proxy(url, fresh=fresh) if self._uses_proxies else None
+        if proxy is None:
+            return await self._direct.exchange(
+                method, url, headers, body, fresh=fresh, leaving=exchange.leave
+            )
+        extensions = {"trace": exchange.trace}
+        request = httpx.Request(method, url, headers=headers, content=body, extensions=extensions)
+        if request.url.userinfo:
+            raise httpx.InvalidURL(NO_USERINFO)
+        response = await proxy.handle_async_request(request)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        return Answer(response.status_code, response.headers.raw, response.stream, None)
 
     def _headers(self, call: Call) -> tuple[list[tuple[str, str]], list[str]]:
         """All the headers of an attempt, and those values that were made with secrets."""
@@ -185,13 +195,12 @@ class Web:
                 headers[name.lower()] = (name, value)
         return [*ours, *headers.values(), ("Accept-Encoding", "identity")], confidential
 
-    def _transport(self, url: httpx.URL, *, fresh: bool) -> httpx.AsyncBaseTransport:
-        if not self._uses_proxies or proxy_bypass(url.host):
-            return self._direct
+    def _proxy(self, address: str, *, fresh: bool) -> httpx.AsyncBaseTransport | None:
+        url = httpx.URL(address)
         found = getproxies()
         proxy = found.get(url.scheme, found.get("all"))
-        if proxy is None:
-            return self._direct
+        if proxy is None or proxy_bypass(url.host):
+            return None
         key = f"{proxy} {fresh}"
         if key not in self._proxied:
             self._proxied[key] = httpx.AsyncHTTPTransport(
@@ -223,32 +232,31 @@ def _visible(text: str) -> str:
     return quote(text, safe="!#$&'()*+,-./:;<=>?@[]^_`{|}~\"\\")
 
 
-async def _read(response: httpx.Response, call: Call, exchange: _Exchange) -> Reply:
+async def _read(answer: Answer, call: Call, exchange: _Exchange) -> Reply:
     """The reply with as much of its body as is allowed."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    exchange.status = response.status_code
+    exchange.status = answer.status
     try:
         exchange.headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in response.headers.raw
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers
         )
-        trouble = response.extensions.get("trouble") or _coding_trouble(response.headers)
+        trouble = answer.trouble or _coding_trouble(exchange.headers)
         if trouble is not None:
             return exchange.reply(trouble)
         limit = call.request.max_reply_bytes
-        async for chunk in response.stream:
+        async for chunk in answer.stream:
             exchange.body += chunk
             if len(exchange.body) > limit:
                 del exchange.body[limit:]
                 return exchange.reply(f"it is over {size_words(limit)}")
         return exchange.reply()
     finally:
-        await response.stream.aclose()
+        await answer.stream.aclose()
 
 
-def _coding_trouble(headers: httpx.Headers) -> str | None:
+def _coding_trouble(headers: Sequence[tuple[str, str]]) -> str | None:
     """Why a body cannot be read as it stands: a bomb is a small body until somebody decodes it."""
-    coding = headers.get("content-encoding", "").strip()
+    named = [value for name, value in headers if name.lower() == "content-encoding"]
+    coding = ", ".join(named).strip()
     if coding.lower() in ("", "identity"):
         return None
     return f'its content coding "{coding}" was not asked for'

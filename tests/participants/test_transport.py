@@ -9,7 +9,8 @@ import httpx
 import pytest
 from zoo import Zoo, certificates, closed_port
 
-from sagactl.participants.transport import MAX_IDLE, MAX_IDLE_S, Connections
+from sagactl.participants.connection import MAX_IDLE_S
+from sagactl.participants.transport import MAX_IDLE, Connections
 
 Story = Callable[[Zoo, httpx.AsyncClient], Awaitable[None]]
 
