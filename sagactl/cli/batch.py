@@ -1,11 +1,13 @@
 """What `run --batch` does: one saga per line, many at once, through one process."""
 
 import asyncio
+import gc
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from sagactl.cli.beginning import Begin, existing_run, resumed_events, run_id_of
@@ -66,6 +68,10 @@ def perform_batch(
     begin: Begin, items: Sequence[Item], stage: Stage, concurrency: int, progress: Progress
 ) -> Exit:
     """Drive every saga to its end, at most so many at once; a JSON line on stdout for each."""
+    # What is made for a request is gone after it, and nothing goes in circles: looking for circles
+    # as often as usual takes a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     return asyncio.run(_Batch(begin, items, stage, progress).perform(concurrency))
 
 
@@ -80,6 +86,7 @@ class _Batch:
         self._room = RESERVED_PER_STEP * len(begin.plan.steps)
         self._exits: set[Exit] = set()
         self._drivers: set[Driver] = set()
+        self._locksmith = ThreadPoolExecutor(2, "lock")
         self._is_stopping = False
 
     async def perform(self, concurrency: int) -> Exit:
@@ -129,7 +136,7 @@ class _Batch:
                 return
             self._progress.begin()
             try:
-                with self._stage.store.hold(item.run_id):
+                async with self._held(item.run_id):
                     run = await self._go(item, journal, web, gate)
             except RunHeld as held:
                 self._tell_refused(item, str(held), Exit.HELD)
@@ -137,6 +144,17 @@ class _Batch:
                 self._tell_refused(item, " ".join(refusal.lines), Exit.USAGE)
             else:
                 self._tell(item, run)
+
+    @asynccontextmanager
+    async def _held(self, run_id: str) -> AsyncIterator[None]:
+        """Hold a run without making the others wait: a file system may take its time for a lock."""
+        loop = asyncio.get_running_loop()
+        hold = self._stage.store.hold(run_id)
+        await loop.run_in_executor(self._locksmith, hold.__enter__)
+        try:
+            yield
+        finally:
+            await loop.run_in_executor(self._locksmith, hold.__exit__, None, None, None)
 
     async def _go(self, item: Item, journal: GroupCommit, web: Participant, gate: Gate) -> Run:
         stage, begin = self._stage, self._begin
