@@ -33,6 +33,17 @@ def parse_document(text: bytes) -> Document:
     return document
 
 
+def copied(document: Document) -> Document:
+    """A document that shares nothing with the other one; many times faster than `deepcopy`."""
+    return {key: _copied(value) for key, value in document.items()}
+
+
+def _copied(value: Json) -> Json:
+    if isinstance(value, dict):
+        return copied(value)
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
 def crc_of(doc_id: int, text: bytes) -> bytes:
     """What stands behind the last value of a document in place of its closing brace."""
     return b',"crc":"%08x"}' % checksum(text, doc_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
-from sagactl.journal.document import Document, text_of, uncollected
+from sagactl.journal.document import Document, copied, text_of, uncollected
 from sagactl.journal.line import checksum
 from sagactl.journal.refusal import StateDamaged, StoreRefused
 from sagactl.source.node import Json
@@ -42,10 +42,12 @@ class LooseSnapshot:
 
     def find(self, prefix: str, *, exact: bool) -> list[tuple[int, Document]]:
         runs = self._tables["runs"].items()
-        same = [(key, run) for key, run in runs if run.get("run_id") == prefix]
+        same = [(key, copied(run)) for key, run in runs if run.get("run_id") == prefix]
         if same or exact:
             return same
-        return [(key, run) for key, run in runs if str(run.get("run_id")).startswith(prefix)]
+        return [
+            (key, copied(run)) for key, run in runs if str(run.get("run_id")).startswith(prefix)
+        ]
 
     def events(self, run: Document) -> list[tuple[int, bytes]]:
         if self._by_run is None:
@@ -55,7 +57,7 @@ class LooseSnapshot:
         return self._by_run.get(str(run.get("run_id")), [])
 
     def documents(self, table: str) -> dict[int, Document]:
-        return dict(self._tables.get(table, {}))
+        return {key: copied(document) for key, document in self._tables.get(table, {}).items()}
 
     def tables(self) -> set[str]:
         return set(self._tables)

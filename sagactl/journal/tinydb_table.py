@@ -16,7 +16,7 @@ from tinydb.storages import Storage
 from tinydb.table import Document as TinyDocument
 from tinydb.table import Table
 
-from sagactl.journal.document import Document, text_of
+from sagactl.journal.document import Document, copied, text_of
 from sagactl.journal.line import REMOVED, Change
 from sagactl.journal.writer import Writer
 
@@ -146,7 +146,7 @@ class Touched(MutableMapping[int, Document]):
     def __getitem__(self, doc_id: int) -> Document:
         if doc_id not in self._changed:
             # A copy, and taken for changed: updates change the document that they are given.
-            self._changed[doc_id] = dict(self._documents[str(doc_id)])
+            self._changed[doc_id] = copied(self._documents[str(doc_id)])
         found = self._changed[doc_id]
         if found is None:
             raise KeyError(doc_id)
@@ -183,8 +183,11 @@ class Touched(MutableMapping[int, Document]):
 class JournalTable(Table):
     """A table whose updates cost what they change."""
 
-    # Another process may add to the table at any time: no answer is kept.
-    default_query_cache_capacity = 0
+    def __init__(
+        self, storage: Storage, name: str, cache_size: int = 0, persist_empty: bool = False
+    ) -> None:
+        # Another process may add to the table at any time: no answer is kept, whatever the size.
+        super().__init__(storage, name, 0, persist_empty)
 
     def _read_table(self) -> Any:
         storage: JournalStorage = self._storage  # type: ignore[assignment]
@@ -194,12 +197,14 @@ class JournalTable(Table):
 
     def _update_table(self, updater: Callable[[Any], None]) -> None:
         storage: JournalStorage = self._storage  # type: ignore[assignment]
-        with storage.commit():
-            touched = Touched(Documents(storage, self.name))
-            updater(touched)
-            for doc_id, document in touched.changes():
-                storage.put(self.name, doc_id, document)
-        self._next_id = None  # others give ids too
+        try:
+            with storage.commit():
+                touched = Touched(Documents(storage, self.name))
+                updater(touched)
+                for doc_id, document in touched.changes():
+                    storage.put(self.name, doc_id, document)
+        finally:
+            self._next_id = None  # others give ids too
 
 
 class JournalDB(TinyDB):
