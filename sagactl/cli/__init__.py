@@ -5,11 +5,35 @@ def main() -> None:
     """The console script. `version` is answered before anything else is imported."""
     import sys
 
+    _open_streams()
+
     if sys.argv[1:] in (["version"], ["--version"], ["-V"]):
         from sagactl import __version__
 
         print(f"sagactl {__version__}")
         return
-    from sagactl.cli.app import run
+    try:
+        from sagactl.cli.app import run
 
-    sys.exit(run())
+        code = run()
+    except MemoryError:
+        import os
+
+        os.write(2, b"sagactl: there is not enough memory\n")
+        os._exit(7)
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """See to it that 0, 1 and 2 are open: what we opened next would be what we print to."""
+    import os
+    import sys
+
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            stream = open(fd, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)

@@ -1,6 +1,7 @@
 """The verbs put together, and the one place where an exception becomes an exit code."""
 
 import os
+import sys
 
 import typer
 
@@ -30,12 +31,16 @@ app.command()(verbs.version)
 
 def run() -> int:
     """Parse the command line, do it, and answer with the exit code."""
+    # Where an object is taken down that was never put up, Python prints a traceback of that too.
+    sys.unraisablehook = lambda _: None
     try:
         # What we create is for its owner alone, whatever the shell's umask says.
         os.umask(os.umask(0o077) | 0o077)
         return int(app(standalone_mode=False) or 0)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
+    except MemoryError:
+        raise  # there is none to say anything with but what `main` has ready
     except (Exception, KeyboardInterrupt) as error:
         from sagactl.cli.ending import exit_of
 

@@ -16,6 +16,7 @@ from sagactl.cli.input import fitting_input
 from sagactl.cli.performance import BY_STATE, RESERVED_PER_STEP, Signals, Stage, participants
 from sagactl.cli.refusal import Refused
 from sagactl.definition.model import Saga
+from sagactl.engine.clock import SystemClock
 from sagactl.engine.driver import Driver, Participant
 from sagactl.engine.gate import Gate
 from sagactl.engine.group_commit import GroupCommit
@@ -163,12 +164,13 @@ class _Batch:
         kept = existing_run(stage.store, started)
         if kept is not None and saga_state(kept.plan, kept.run) in ENDED:
             return kept.run
-        driver = Driver(begin.plan, journal, web, stage.clock, gate=gate, waits=stage.waits)
+        clock = stage.clock if kept is None else SystemClock(kept.run.updated_at)
+        driver = Driver(begin.plan, journal, web, clock, gate=gate, waits=stage.waits)
         self._drivers.add(driver)
         try:
             if kept is None:
                 return await driver.drive(None, started)
-            return await driver.drive(kept.run, *resumed_events(kept.run, now, None))
+            return await driver.drive(kept.run, *resumed_events(kept.run, clock.now(), None))
         finally:
             self._drivers.discard(driver)
 

@@ -1,5 +1,6 @@
 """What an exception means for the process: an exit code, and words on stderr. Never a traceback."""
 
+import errno
 import os
 import platform
 import sys
@@ -10,10 +11,12 @@ import typer
 from sagactl import __version__
 from sagactl.cli.exit import Exit
 from sagactl.cli.loading import Invalid
-from sagactl.cli.printing import note, print_problems
+from sagactl.cli.printing import Unprintable, note, print_problems
 from sagactl.cli.refusal import Refused
 from sagactl.definition.loader import DefinitionRejected
 from sagactl.journal.refusal import RunAmbiguous, RunHeld, RunNotFound, StoreRefused
+
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT)
 
 
 def exit_of(error: BaseException) -> Exit:
@@ -36,10 +39,14 @@ def exit_of(error: BaseException) -> Exit:
         case StoreRefused():
             note(str(error))
             return Exit.STATE
-        case BrokenPipeError():
-            # Whoever read us has enough; Python must not complain about it while it shuts down.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return Exit.OK
+        case Unprintable():
+            if error.is_left:
+                return Exit.OK  # whoever read us has enough
+            note(str(error))
+            return Exit.USAGE
+        case OSError() if error.errno in EXHAUSTED:
+            note(f"the system has not enough left for us: {os.strerror(error.errno).lower()}")
+            return Exit.STATE
     show = getattr(error, "show", None)
     if show is not None:  # the command line's parser tells its own mistakes
         show(file=sys.stderr)
@@ -52,7 +59,7 @@ def _report(error: BaseException) -> None:
     """A report to paste. Values stay out of it: a message or an argument may hold a secret."""
     note(
         "this is a bug of sagactl, please report it with these lines:",
-        f"  sagactl {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"  sagactl {__version__}, Python {platform.python_version()}, {' '.join(os.uname()[::2])}",
         f"  {type(error).__name__}",
     )
     for frame in traceback.extract_tb(error.__traceback__):

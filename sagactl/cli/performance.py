@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sagactl.cli.exit import Exit
-from sagactl.engine.clock import Clock, SystemClock
+from sagactl.engine.clock import SystemClock
 from sagactl.engine.driver import Driver
 from sagactl.engine.group_commit import DirectCommit
 from sagactl.journal.store import Store
@@ -48,7 +48,7 @@ class Stage:
     store: Store
     secrets: dict[str, str]
     waits: bool = True
-    clock: Clock = field(default_factory=SystemClock)
+    clock: SystemClock = field(default_factory=SystemClock)
     ledger: Path | None = None  # set: in the sandbox
     faults: Sequence[str] = ()
 
@@ -66,6 +66,11 @@ def perform(
     plan: Plan, run: Run | None, opening: Sequence[Event], stage: Stage, watcher: Watcher
 ) -> Ending:
     """Drive the run until nothing is under way, or until a signal says so."""
+    # Whatever goes wrong from here on, a file that cannot be opened must not keep us from saying
+    # how it ended.
+    from sagactl.cli import ending  # noqa: F401
+    from sagactl.views import document, summary  # noqa: F401
+
     return asyncio.run(_perform(plan, run, opening, stage, watcher))
 
 

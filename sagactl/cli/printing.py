@@ -25,22 +25,51 @@ def print_value(value: Json, output: Format) -> None:
 
     ascii_only = not _speaks_unicode(sys.stdout)
     if output is Format.YAML:
-        sys.stdout.write(to_yaml(value, ascii_only=ascii_only))
+        _print([to_yaml(value, ascii_only=ascii_only)], sys.stdout)
     else:
-        print(to_json(value, ascii_only=ascii_only))
+        _print([to_json(value, ascii_only=ascii_only), "\n"], sys.stdout)
 
 
 def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    """Lines on stdout, or on another stream; raises Unprintable."""
     stream = stream or sys.stdout
-    for line in lines:
-        print(_speakable(line, stream), file=stream)
+    _print((f"{_speakable(line, stream)}\n" for line in lines), stream)
 
 
 def note(*lines: str) -> None:
     """Tell on stderr what is going on. Whoever stopped reading stops no saga by it."""
     with suppress(OSError, ValueError):
         for line in lines:
-            print(_speakable(f"sagactl: {line}", sys.stderr), file=sys.stderr, flush=True)
+            plain = line if line.isascii() and line.isprintable() else _visible(line)
+            print(_speakable(f"sagactl: {plain}", sys.stderr), file=sys.stderr, flush=True)
+
+
+class Unprintable(Exception):
+    """What was asked for could not be printed; no OSError, which the parser would take for EPIPE.
+
+    `is_left`: the reader has enough and went away.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the output cannot be written: {error.strerror or error}")
+        self.is_left = isinstance(error, BrokenPipeError)
+
+
+def _print(pieces: Iterable[str], stream: TextIO) -> None:
+    try:
+        for piece in pieces:
+            stream.write(piece)
+        stream.flush()
+    except OSError as error:
+        # What is still buffered would be tried again, and complained about, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise Unprintable(error) from None
+
+
+def _visible(line: str) -> str:
+    from sagactl.views.carets import visible
+
+    return visible(line)
 
 
 def print_problems(problems: Iterable[Problem], stream: TextIO) -> None:
@@ -69,7 +98,19 @@ def watching(plan: "Plan", clock: "Clock") -> "Iterator[Watcher]":
 def print_endings(
     endings: "Sequence[tuple[Plan, Ending]]", files: "StateFiles", output: Format
 ) -> None:
-    """Where runs stand: one document for one run, a list for several."""
+    """Where runs stand: one document for one run, a list for several.
+
+    The runs have ended, and no trouble with the output makes it otherwise.
+    """
+    try:
+        _print_endings(endings, files, output)
+    except Unprintable as error:
+        note(str(error))
+
+
+def _print_endings(
+    endings: "Sequence[tuple[Plan, Ending]]", files: "StateFiles", output: Format
+) -> None:
     if output is Format.TABLE:
         for plan, ending in endings:
             _print_summary(plan, ending, files.option)

@@ -27,12 +27,16 @@ from sagactl.cli.secret import read_env, read_secrets
 from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run
 from sagactl.definition.duration import parse_duration
 from sagactl.definition.model import Saga
+from sagactl.engine.clock import SystemClock
 from sagactl.machine.event import CompensationRequested, Event
 from sagactl.machine.outstanding import deadline
 from sagactl.machine.plan import make_plan
 from sagactl.machine.request import rfc3339
 from sagactl.machine.state import ENDED, SagaState, is_backwards, is_past_pivot, saga_state
 from sagactl.source.node import Json
+
+# Clocks of two machines, or of one before and after it asked for the time, differ by less.
+TOLD_BEHIND_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class _Opened:
             fresh = read_run(store, kept.run.id)
             self._stack = stack.pop_all()
         ledger = wish.files.ledger if kept.sandbox else None
-        return fresh, Stage(store, secrets, waits=wish.waits, ledger=ledger, faults=faults)
+        clock = SystemClock(fresh.run.updated_at)
+        return fresh, Stage(store, secrets, wish.waits, clock, ledger, faults)
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
@@ -121,6 +126,7 @@ def run(
             with watching(plan, stage.clock) as watcher:
                 ending = perform(plan, None, [started], stage, watcher)
         else:
+            stage.clock = SystemClock(kept.run.updated_at)
             plan, ending = kept.plan, _go_on(kept, stage, [])
         print_endings([(plan, ending)], start.files, output)
     return ending.exit
@@ -187,6 +193,11 @@ def _go_on(
     if state in ENDED and not wanted:
         return Ending(kept.run, BY_STATE[state], moved=False)
     _tell_changed(kept)
+    if stage.clock.behind_s > TOLD_BEHIND_S:
+        note(
+            f"the clock is {stage.clock.behind_s:.0f}s behind the saga's last event: for this saga "
+            "time goes on from there"
+        )
     now = stage.clock.now()
     opening = [*resumed_events(kept.run, now, deadline_at), *wanted]
     with watching(kept.plan, stage.clock) as watcher:

@@ -62,9 +62,10 @@ def schema() -> None:
 
     Example: sagactl schema > saga.schema.json
     """
+    from sagactl.cli.printing import print_lines
     from sagactl.definition.schema import schema_text
 
-    print(schema_text(), end="")
+    print_lines(schema_text().splitlines())
 
 
 def run(

@@ -19,13 +19,19 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The real time, anchored to the wall clock once."""
+    """The real time, anchored to the wall clock once, and never before `not_before`.
+
+    A run that goes on must not find itself in front of its own past: where the wall clock was set
+    back meanwhile, a wait of a second would become one of an hour. `behind_s` says by how much.
+    """
 
     # A suspended machine stops asyncio's timers; waking up this often finds out that time went by.
     LONGEST_NAP_S = 30.0
 
-    def __init__(self) -> None:
-        self._anchor = time.time() - _elapsed()
+    def __init__(self, not_before: float = 0.0) -> None:
+        now = time.time()
+        self.behind_s = max(0.0, not_before - now)
+        self._anchor = now + self.behind_s - _elapsed()
 
     def now(self) -> float:
         return self._anchor + _elapsed()

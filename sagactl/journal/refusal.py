@@ -37,7 +37,7 @@ class RunHeld(Exception):
     def __init__(self, run_id: str, pid: int | None, host: str | None, since: float | None) -> None:
         by = "another process" if pid is None else f"process {pid}"
         on = "" if host is None else f' on "{host}"'
-        at = "" if since is None else f" since {_utc(since)}"
+        at = "" if since is None else _since(since)
         super().__init__(f'run "{run_id}" is held by {by}{on}{at}')
         self.run_id = run_id
         self.pid = pid
@@ -84,5 +84,8 @@ def _in_words(error: OSError) -> str:
     return f"{os.strerror(error.errno).lower()} ({name})"
 
 
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _since(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime(" since %Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # anybody can write anything into a lock's file
+        return ""

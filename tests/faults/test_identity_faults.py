@@ -266,14 +266,12 @@ def test_P12_a_saga_that_is_held_stays_so_whatever_its_lock_says(held: Cli, name
     assert told.status == 6, told
 
 
-@pytest.mark.xfail(strict=True, reason="journal/refusal.py: _utc raises on a time that is no date")
 @pytest.mark.parametrize("name", OVERFLOWING)
 def test_P12_a_lock_that_says_an_impossible_time_is_still_a_lock(held: Cli, name: str) -> None:
     told = forged(held, OVERFLOWING[name])
     assert told.status == 6, told
 
 
-@pytest.mark.xfail(strict=True, reason="cli/printing.py's note lets control characters through")
 def test_P12_what_a_lock_says_moves_no_cursor_and_forges_no_line(held: Cli) -> None:
     told = forged(held, ESCAPING)
     assert told.status == 6, told

@@ -150,9 +150,6 @@ SHUT = {
     "stdout full": 'exec "$@" >/dev/full',
     "both full": 'exec "$@" >/dev/full 2>/dev/full',
 }
-# Without a stderr nothing is begun at all: see the strict xfails below.
-DEAF = ("stderr", "stdout and stderr", "everything")
-LYING = ("stdout", "stdout full", "both full", *DEAF)
 
 
 def sandboxed(name: str) -> tuple[str | Path, ...]:
@@ -174,14 +171,7 @@ def shut(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Told, str]
     return {name: (told[name], left.get(name.replace(" ", "-"), "missing")) for name in SHUT}
 
 
-def but(names: tuple[str, ...], reason: str) -> list[Any]:
-    mark = pytest.mark.xfail(strict=True, reason=reason)
-    return [pytest.param(name, marks=mark) if name in names else name for name in SHUT]
-
-
-@pytest.mark.parametrize(
-    "streams", but(DEAF, "cli/printing.py asks sys.stderr, which is None, whether it is a terminal")
-)
+@pytest.mark.parametrize("streams", SHUT)
 def test_P6_streams_that_take_nothing_change_no_outcome(
     shut: dict[str, tuple[Told, str]], streams: str
 ) -> None:
@@ -190,9 +180,7 @@ def test_P6_streams_that_take_nothing_change_no_outcome(
     assert "Traceback" not in told.out + told.err
 
 
-@pytest.mark.parametrize(
-    "streams", but(LYING, "cli/ending.py takes a stream that is closed or full for a bug of ours")
-)
+@pytest.mark.parametrize("streams", SHUT)
 def test_P6_the_exit_code_tells_the_outcome_though_nobody_reads(
     shut: dict[str, tuple[Told, str]], streams: str
 ) -> None:
@@ -214,11 +202,6 @@ def test_P6_head_reads_one_line_and_the_saga_goes_on_to_its_end(cli: Cli) -> Non
     assert shown(cli, "head")["state"] == "failed"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="typer's main ends a BrokenPipeError with exit 1 before cli/ending.py sees it, and 1 "
-    "says that the saga failed",
-)
 def test_P6_head_reads_one_line_and_a_completed_saga_exits_0(cli: Cli) -> None:
     slowly = ("--fail", "process_payment=slow:500ms")  # it has more to say when nobody reads
     arguments = ("run", ORDER, "--sandbox", "--id", "head", *slowly)
@@ -226,9 +209,6 @@ def test_P6_head_reads_one_line_and_a_completed_saga_exits_0(cli: Cli) -> None:
     assert reading_one_line(process) == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cli/printing.py's note prints on stdout where stderr is closed"
-)
 def test_P6_what_belongs_on_a_closed_stderr_does_not_go_to_stdout(cli: Cli) -> None:
     told = ended(launch(cli, "resume", "--all", via=("sh", "-c", SHUT["stderr"], "sh")))
     assert (told.status, told.out) == (0, "")
@@ -433,12 +413,6 @@ def test_P7_a_clock_set_back_takes_no_deadline_back(cli: Cli, trip: Path, wall: 
     assert [event["type"] for event in events].count("deadline_passed") == 1
 
 
-NO_FLOOR = (
-    "engine/clock.py starts from the wall clock alone, not from the last recorded time: FAULTS 4.7"
-)
-
-
-@pytest.mark.xfail(strict=True, reason=NO_FLOOR)
 def test_P7_after_a_clock_set_back_a_retry_is_not_an_hour_away(
     cli: Cli, trip: Path, wall: Wall
 ) -> None:
@@ -450,7 +424,6 @@ def test_P7_after_a_clock_set_back_a_retry_is_not_an_hour_away(
         assert process.wait(4.0) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="nobody compares the clock with the last recorded time")
 def test_P7_a_clock_set_back_is_told(cli: Cli, trip: Path, wall: Wall) -> None:
     with Service() as service:
         service.strike("charge action", service.interrupt)
@@ -668,9 +641,6 @@ def test_P8_with_too_few_open_files_nothing_is_sent_that_is_not_in_the_state(
     assert any(told.status for _, told in few_files)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cli/ending.py takes EMFILE outside the journal for a bug of ours"
-)
 def test_P8_too_few_open_files_are_told_and_no_bug(few_files: Starved) -> None:
     for limit, told in few_files:
         assert told.status != 4, (limit, told)
@@ -706,11 +676,6 @@ def test_P8_with_too_little_memory_nothing_is_sent_that_is_not_in_the_state(
     assert any(poor)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cli/ending.py's report starts a child (platform.platform) and fails itself: exit 1, which "
-    "says that the saga failed, and a traceback",
-)
 def test_P8_too_little_memory_is_told_without_a_traceback(little_memory: Starved) -> None:
     for limit, told in little_memory:
         assert "Traceback" not in told.err, (limit, told)
