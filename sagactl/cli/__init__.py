@@ -1,12 +1,13 @@
 """VERBS: parse options, wire the rooms, choose a view, return an exit code."""
 
+# Both are there before any program begins, at no cost.
+import os
+import sys
+
 
 def main() -> None:
     """The console script. `version` is answered before anything else is imported."""
-    import sys
-
     _open_streams()
-
     if sys.argv[1:] in (["version"], ["--version"], ["-V"]):
         from sagactl import __version__
 
@@ -17,8 +18,6 @@ def main() -> None:
 
         code = run()
     except MemoryError:
-        import os
-
         os.write(2, b"sagactl: there is not enough memory\n")
         os._exit(7)
     sys.exit(code)
@@ -26,9 +25,6 @@ def main() -> None:
 
 def _open_streams() -> None:
     """See to it that 0, 1 and 2 are open: what we opened next would be what we print to."""
-    import os
-    import sys
-
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(fd)
