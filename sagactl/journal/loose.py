@@ -59,6 +59,10 @@ class LooseSnapshot:
     def documents(self, table: str) -> dict[int, Document]:
         return {key: copied(document) for key, document in self._tables.get(table, {}).items()}
 
+    def document(self, table: str, doc_id: int) -> Document | None:
+        found = self._tables.get(table, {}).get(doc_id)
+        return None if found is None else copied(found)
+
     def tables(self) -> set[str]:
         return set(self._tables)
 

@@ -30,7 +30,7 @@ from typing import Protocol
 
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
-from sagactl.journal.document import Document, crc_of, parse_document, uncollected
+from sagactl.journal.document import Document, copied, crc_of, parse_document, uncollected
 from sagactl.journal.line import checksum
 from sagactl.journal.loose import loose_snapshot
 from sagactl.journal.refusal import StateDamaged
@@ -68,6 +68,9 @@ class Snapshot(Protocol):
 
     def documents(self, table: str) -> dict[int, Document]:
         """Every document of a table by its id; none where there is no such table."""
+
+    def document(self, table: str, doc_id: int) -> Document | None:
+        """A document of a table that is not ours."""
 
     def tables(self) -> set[str]:
         """The names of all tables."""
@@ -121,6 +124,7 @@ class PackedSnapshot:
         self._others = slice(numbers[8], numbers[8] + numbers[9])
         self._others_crc = numbers[10]
         self._runs_are_sound = False
+        self._other: dict[str, dict[int, Document]] | None = None
         self._searches = 0
         self._index: dict[str, int] | None = None
 
@@ -176,7 +180,12 @@ class PackedSnapshot:
                 return self._all_runs()
             case "meta":
                 return {1: {"format": self.format, "position": self.position}}
-        return self._other_tables().get(table, {})
+        others = self._other_tables().get(table, {})
+        return {key: copied(document) for key, document in others.items()}
+
+    def document(self, table: str, doc_id: int) -> Document | None:
+        found = self._other_tables().get(table, {}).get(doc_id)
+        return None if found is None else copied(found)
 
     def tables(self) -> set[str]:
         return {"meta", "events", "runs", *self._other_tables()}
@@ -202,14 +211,16 @@ class PackedSnapshot:
             raise self._damaged(self._runs.start, "runs")
 
     def _other_tables(self) -> dict[str, dict[int, Document]]:
-        content = self._whole[self._others]
-        if zlib.crc32(content) != self._others_crc:
-            raise self._damaged(self._others.start, "others")
-        found = json.loads(b"{%s}" % content[1:])
-        return {
-            table: {int(key): document for key, document in documents.items()}
-            for table, documents in found.items()
-        }
+        if self._other is None:
+            content = self._whole[self._others]
+            if zlib.crc32(content) != self._others_crc:
+                raise self._damaged(self._others.start, "others")
+            found = json.loads(b"{%s}" % content[1:])
+            self._other = {
+                table: {int(key): document for key, document in documents.items()}
+                for table, documents in found.items()
+            }
+        return self._other
 
     def _indexed(self) -> dict[str, int]:
         """The offset of every run's line. Ids are unique; of two, the later line would win."""

@@ -18,6 +18,7 @@ from tinydb.table import Table
 
 from sagactl.journal.document import Document, copied, text_of
 from sagactl.journal.line import REMOVED, Change
+from sagactl.journal.loose import OURS
 from sagactl.journal.writer import Writer
 
 
@@ -80,6 +81,8 @@ class JournalStorage(Storage):
             return self._staged[table, doc_id]
         if (table, doc_id) in self.known:
             return self.known[table, doc_id]
+        if table not in OURS:
+            return self.writer.volume.document(table, doc_id)
         if self.writer.is_open and doc_id >= self.writer.next_id - len(self.writer.pending):
             return None
         raise KeyError(doc_id)
@@ -116,10 +119,7 @@ class Documents(Mapping[str, Document]):
         self._all: dict[int, Document] | None = None
 
     def __getitem__(self, key: str) -> Document:
-        try:
-            found = self._storage.document(self._table, int(key))
-        except KeyError:
-            return self._everything()[int(key)]
+        found = self._one(int(key)) if self._all is None else self._all.get(int(key))
         if found is None:
             raise KeyError(key)
         return found
@@ -129,6 +129,12 @@ class Documents(Mapping[str, Document]):
 
     def __len__(self) -> int:
         return len(self._everything())
+
+    def _one(self, doc_id: int) -> Document | None:
+        try:
+            return self._storage.document(self._table, doc_id)
+        except KeyError:
+            return self._everything().get(doc_id)
 
     def _everything(self) -> dict[int, Document]:
         if self._all is None:

@@ -15,6 +15,7 @@ from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document
 from sagactl.journal.log import Log
 from sagactl.journal.log_index import run_of
+from sagactl.journal.loose import OURS
 from sagactl.journal.refusal import StateDamaged, StoreRefused, refusing
 from sagactl.journal.snapshot import Snapshot, read_snapshot
 
@@ -120,9 +121,20 @@ class Volume:
                 found.pop(doc_id, None)
         return found
 
+    def document(self, table: str, doc_id: int) -> Document | None:
+        """A document of a table that is not ours, None where it is not there."""
+        places = {} if self.log is None else self.log.index.others.get(table, {})
+        if doc_id in places:
+            place = places[doc_id]
+            return None if place is None or self.log is None else self.log.document(place)
+        return None if self.snapshot is None else self.snapshot.document(table, doc_id)
+
     def tables(self) -> set[str]:
+        """The names of our tables, and of all others that have a document."""
         found = set() if self.snapshot is None else self.snapshot.tables()
-        return found if self.log is None else found | set(self.log.index.others)
+        if self.log is not None:
+            found |= set(self.log.index.others)
+        return {name for name in found if name in OURS or self.documents(name)}
 
     def _logged(self, table: str) -> Iterator[tuple[int, Document]]:
         assert self.log is not None
