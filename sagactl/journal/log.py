@@ -175,20 +175,9 @@ class Log:
     def _demand_torn(self, size: int) -> None:
         """Raise StateDamaged unless what is behind the sound commits was never acknowledged."""
         rest = disk.read_at(self._fd, self.size, size - self.size)
-        position = self.end
-        broken: tuple[int, bytes] | None = None
-        for raw in rest.split(b"\n"):
-            line = decode_line(raw, position)
-            if line is None and broken is None:
-                broken = position, raw
-            if broken is not None and line is not None and line.commit_at > self.end:
-                raise self._damaged(broken[0], MISMATCH)
-            position += len(raw) + 1
-        if broken is not None:
-            at, text = broken
-            is_last = at + len(text) == self.end + len(rest)
-            if not _was_lost(text, at, is_last=is_last):
-                raise self._damaged(at, MISMATCH)
+        at = damaged_at(rest, self.end)
+        if at is not None:
+            raise self._damaged(at, MISMATCH)
 
     def _offset(self, position: int) -> int:
         return position - self.begins + self._first
@@ -199,6 +188,27 @@ class Log:
     def _damaged(self, position: int, reason: str) -> StateDamaged:
         where = f"offset {self._offset(position)} (record {position})"
         return StateDamaged(self._path, where, reason)
+
+
+def damaged_at(rest: bytes, begins: int) -> int | None:
+    """Where the first damaged line is, behind sound commits that end at the position `begins`.
+
+    None where `rest` is what a crash leaves.
+    """
+    position = begins
+    broken: tuple[int, bytes] | None = None
+    for raw in rest.split(b"\n"):
+        line = decode_line(raw, position)
+        if line is None and broken is None:
+            broken = position, raw
+        if broken is not None and line is not None and line.commit_at > begins:
+            return broken[0]
+        position += len(raw) + 1
+    if broken is None:
+        return None
+    at, text = broken
+    is_last = at + len(text) == begins + len(rest)
+    return None if _was_lost(text, at, is_last=is_last) else at
 
 
 def _follows(commit: Sequence[tuple[Line, int]], line: Line) -> bool:
