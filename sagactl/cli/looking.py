@@ -2,39 +2,21 @@
 
 import os
 import sys
+from itertools import islice
 from pathlib import Path
 
 from sagactl.cli.option import Format
 from sagactl.cli.printing import has_colour, note, print_lines, print_value
-from sagactl.cli.refusal import Refused
+from sagactl.cli.selection import Selection
 from sagactl.cli.state_file import find_run, state_files
-from sagactl.definition.duration import parse_duration
-from sagactl.engine.clock import SystemClock
-from sagactl.machine.state import SagaState
-from sagactl.source.problem import nearest
 
 
 def list_runs(
-    statuses: list[str],
-    saga: str | None,
-    since: str | None,
-    limit: int,
-    state: Path | None,
-    output: Format,
-    *,
-    sandbox: bool,
+    wanted: Selection, limit: int, state: Path | None, output: Format, *, sandbox: bool
 ) -> None:
     """Print sagas, newest first."""
-    wanted = [_status(text) for text in statuses]
-    after = _after(since)
     with state_files(state).open(sandbox=sandbox) as store:
-        found = [
-            summary
-            for summary in store.summaries()
-            if (not wanted or summary.state in wanted)
-            and (saga is None or summary.saga == saga)
-            and summary.started_at >= after
-        ][:limit]
+        found = list(islice(filter(wanted.fits, store.summaries()), limit))
     if output is Format.TABLE:
         from sagactl.views.summary import list_table
 
@@ -76,22 +58,3 @@ def history(run_id: str, state: Path | None, output: Format) -> None:
     from sagactl.views.document import event_document
 
     print_value([event_document(event) for event in events], output)
-
-
-def _status(text: str) -> SagaState:
-    try:
-        return SagaState(text)
-    except ValueError:
-        states = [str(state) for state in SagaState]
-        close = nearest(text, states)
-        meant = f'; did you mean "{close}"?' if close else ""
-        raise Refused(f'--status takes one of {", ".join(states)}, not "{text}"{meant}') from None
-
-
-def _after(since: str | None) -> float:
-    if since is None:
-        return 0.0
-    seconds = parse_duration(since)
-    if seconds is None:
-        raise Refused(f'--since takes a duration such as 30m or 2d, not "{since}"')
-    return SystemClock().now() - seconds

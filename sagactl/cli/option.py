@@ -60,6 +60,21 @@ Tags = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find the saga by; repeatable."),
 ]
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option("--status", help="Only sagas in this state, or in one of these."),
+]
+OfSaga = Annotated[str | None, typer.Option("--saga", help="Only this saga's runs.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="DURATION", help="Only what began since.")
+]
+WithTags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag", metavar="KEY[=VALUE]", help="Only sagas with this tag; of several, with all."
+    ),
+]
+Sandboxed = Annotated[bool, typer.Option("--sandbox", help="The sandboxed sagas.")]
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Play the services on loopback; nothing real is sent.")
 ]

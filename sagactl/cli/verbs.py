@@ -109,25 +109,24 @@ def run(
 
 
 def list_runs(
-    status: Annotated[
-        list[str] | None, typer.Option("--status", help="Only sagas in this state.")
-    ] = None,
-    saga: Annotated[str | None, typer.Option("--saga", help="Only this saga's runs.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="DURATION", help="Only what began since.")
-    ] = None,
+    status: option.Statuses = None,
+    saga: option.OfSaga = None,
+    since: option.Since = None,
+    tag: option.WithTags = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="The sandboxed sagas.")] = False,
+    sandbox: option.Sandboxed = False,
     state: option.State = None,
     output: option.Output = Format.TABLE,
 ) -> None:
     """List sagas, newest first.
 
-    Example: sagactl list --status stuck --since 1d
+    Example: sagactl list --status stuck --since 1d --tag channel=web
     """
     from sagactl.cli import looking
+    from sagactl.cli.selection import selection
 
-    looking.list_runs(status or [], saga, since, limit, state, output, sandbox=sandbox)
+    wanted = selection(status or [], saga, since, tag or [])
+    looking.list_runs(wanted, limit, state, output, sandbox=sandbox)
 
 
 def show(

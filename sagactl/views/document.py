@@ -38,6 +38,8 @@ class Summary(Protocol):
     def updated_at(self) -> float: ...
     @property
     def sandbox(self) -> bool: ...
+    @property
+    def tags(self) -> dict[str, str]: ...
 
 
 def run_document(plan: Plan, run: Run) -> dict[str, Json]:
@@ -135,6 +137,7 @@ def summary_document(summary: Summary) -> dict[str, Json]:
         "sandbox": summary.sandbox,
         "started_at": rfc3339(summary.started_at),
         "updated_at": rfc3339(summary.updated_at),
+        "tags": dict(summary.tags),
     }
 
 

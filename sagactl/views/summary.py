@@ -111,11 +111,20 @@ def next_hints(plan: Plan, run: Run, option: str = "") -> list[str]:
 
 def list_table(summaries: Sequence[Summary], *, width: int, colour: bool) -> list[str]:
     """Runs as a table, in the manner of kubectl."""
-    rows = [("ID", "SAGA", "STATE", "STARTED", "UPDATED")]
+    rows: list[tuple[str, ...]] = [("ID", "SAGA", "STATE", "STARTED", "UPDATED", "TAGS")]
     rows.extend(
-        (visible(s.run_id), visible(s.saga), s.state, rfc3339(s.started_at), rfc3339(s.updated_at))
+        (
+            visible(s.run_id),
+            visible(s.saga),
+            s.state,
+            rfc3339(s.started_at),
+            rfc3339(s.updated_at),
+            visible(",".join(f"{key}={value}" for key, value in s.tags.items())),
+        )
         for s in summaries
     )
+    if not any(s.tags for s in summaries):
+        rows = [row[:-1] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

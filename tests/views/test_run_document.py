@@ -1,7 +1,7 @@
 """What other programs rely on: runs, events and lists as JSON and YAML."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -177,6 +177,7 @@ class Listed:
     started_at: float = START
     updated_at: float = START + 1
     sandbox: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 def test_a_line_of_a_list_is_this_document() -> None:
@@ -188,6 +189,7 @@ def test_a_line_of_a_list_is_this_document() -> None:
         "sandbox": False,
         "started_at": "2023-11-14T22:13:20.000Z",
         "updated_at": "2023-11-14T22:13:21.000Z",
+        "tags": {},
     }
 
 

@@ -151,6 +151,14 @@ def test_a_list_is_a_table() -> None:
     ]
 
 
+def test_tags_have_a_column_where_there_are_any() -> None:
+    tagged = Listed(tags={"channel": "web", "team": "a b"})
+    head, with_tags, without = list_table([tagged, Listed()], width=200, colour=False)
+    assert head.endswith("  UPDATED                   TAGS")
+    assert with_tags.endswith("  channel=web,team=a b")
+    assert without.endswith("Z")
+
+
 def test_a_narrow_list_is_cut_and_not_wrapped() -> None:
     assert list_table([Listed()], width=20, colour=False) == [
         "ID   SAGA   STATE  S",
