@@ -196,6 +196,11 @@ def write_all(fd: int, content: bytes) -> None:
         rest = rest[written:]
 
 
+def sync(fd: int) -> None:
+    """Have the disk keep what was written; only the file's times may be lost."""
+    getattr(os, "fdatasync", os.fsync)(fd)  # not every system tells the two apart
+
+
 def reserve(fd: int, offset: int, size: int) -> None:
     """Have the disk promise bytes behind an offset, without making the file longer.
 

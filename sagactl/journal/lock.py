@@ -36,10 +36,13 @@ class Turn:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
 
     def give(self) -> None:
-        if self._fd is not None:
-            # Said aloud, and not left to close: a forked child may still have the descriptor.
-            with suppress(OSError):
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        if self._fd is None:
+            return
+        # Said aloud, and not left to close: a forked child may still have the descriptor.
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except OSError:
+            self.close()  # that frees it as well, but for such a child
 
     def close(self) -> None:
         if self._fd is not None:

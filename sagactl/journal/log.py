@@ -46,9 +46,10 @@ MISMATCH = "it does not match its checksum"
 class Log:
     """An open log. `begins` is the position of its first line, `end` where sound commits end."""
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, refused: OSError | None = None) -> None:
         self._path = path
         self._fd = fd
+        self._refused = refused  # why it may only be read
         header = os.pread(fd, MAX_HEADER, 0).partition(b"\n")[0]
         told = decode_header(header)
         if told is None:
@@ -110,6 +111,11 @@ class Log:
     def document(self, place: Place) -> Document:
         return parse_document(self.change(place).text)
 
+    def demand_writable(self) -> None:
+        """Raise what the system said where the file may only be read."""
+        if self._refused is not None:
+            raise self._refused
+
     def heal(self) -> None:
         """Cut off what is behind the last sound commit, durably, before anything is added.
 
@@ -128,7 +134,7 @@ class Log:
             self.end += len(line)
 
     def sync(self) -> None:
-        os.fdatasync(self._fd)
+        disk.sync(self._fd)
         self._sure, self._last = self.end, None
 
     def take_back(self, end: int) -> None:

@@ -22,29 +22,38 @@ class LogIndex:
     def __init__(self) -> None:
         self.runs: dict[str, tuple[int, Place]] = {}
         self.events: dict[str, dict[int, Place]] = {}
-        self.removed_runs: set[int] = set()
-        self.removed_events: set[int] = set()
-        self.others: dict[str, dict[int, Place | None]] = {}
+        self.others: dict[str, dict[int, Place]] = {}
+        self._removed: dict[str, dict[int, int]] = {}  # by table and document: where it says so
 
     def add(self, change: Change, place: Place) -> None:
         """Take note of a line; later lines win."""
-        if change.table == b"events" and change.text != REMOVED:
-            self.events.setdefault(run_of(change.text), {})[change.doc_id] = place
-        elif change.table == b"runs" and change.text != REMOVED:
-            self.runs[run_of(change.text)] = (change.doc_id, place)
+        if change.text == REMOVED:
+            self._remove(_name_of(change.table), change.doc_id, place)
         elif change.table == b"events":
-            self.removed_events.add(change.doc_id)
+            self.events.setdefault(run_of(change.text), {})[change.doc_id] = place
         elif change.table == b"runs":
-            self.removed_runs.add(change.doc_id)
+            self.runs[run_of(change.text)] = (change.doc_id, place)
         else:
-            name = json.loads(b'"%s"' % change.table)
-            gone = change.text == REMOVED
-            self.others.setdefault(name, {})[change.doc_id] = None if gone else place
+            self.others.setdefault(_name_of(change.table), {})[change.doc_id] = place
 
     def run(self, run_id: str) -> tuple[int, Place] | None:
         """The id and the place of a run's document, None where the log does not have it."""
         found = self.runs.get(run_id)
-        return None if found is None or found[0] in self.removed_runs else found
+        return None if found is None or self.is_gone("runs", *found) else found
+
+    def is_gone(self, table: str, doc_id: int, place: Place | None = None) -> bool:
+        """Whether a document was removed since it stood at a place, or in the snapshot."""
+        removed_at = self._removed.get(table, {}).get(doc_id)
+        return removed_at is not None and (place is None or place.offset < removed_at)
+
+    def _remove(self, table: str, doc_id: int, place: Place) -> None:
+        self._removed.setdefault(table, {})[doc_id] = place.offset
+        self.others.get(table, {}).pop(doc_id, None)  # what comes back, comes back as the last
+
+
+def _name_of(table: bytes) -> str:
+    name: str = json.loads(b'"%s"' % table)
+    return name
 
 
 def run_of(text: bytes) -> str:

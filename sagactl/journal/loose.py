@@ -41,12 +41,11 @@ class LooseSnapshot:
         self._by_run: dict[str, list[tuple[int, bytes]]] | None = None
 
     def find(self, prefix: str, *, exact: bool) -> list[tuple[int, Document]]:
-        runs = self._tables["runs"].items()
-        same = [(key, copied(run)) for key, run in runs if run.get("run_id") == prefix]
-        if same or exact:
-            return same
+        names = [(key, str(run.get("run_id")), run) for key, run in self._tables["runs"].items()]
         return [
-            (key, copied(run)) for key, run in runs if str(run.get("run_id")).startswith(prefix)
+            (key, copied(run))
+            for key, name, run in names
+            if name == prefix or (name.startswith(prefix) and not exact)
         ]
 
     def events(self, run: Document) -> list[tuple[int, bytes]]:

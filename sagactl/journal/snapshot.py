@@ -61,7 +61,7 @@ class Snapshot(Protocol):
     stamp: disk.Stamp
 
     def find(self, prefix: str, *, exact: bool) -> list[tuple[int, Document]]:
-        """The run with this id; without `exact`, where there is none, those that begin with it."""
+        """The run with this id; without `exact`, all that begin with it."""
 
     def events(self, run: Document) -> list[tuple[int, bytes]]:
         """The texts of a run's events, from its document in `runs`."""
@@ -145,13 +145,12 @@ class PackedSnapshot:
         if self._searches > SEARCHES_BEFORE_INDEX and self._index is None:
             self._index = self._indexed()
         if self._index is None:
-            found = self._search(prefix, exact=True)
-            if found:
-                return found
-            # A run that is not found may be there under a damaged id.
-            self._demand_runs()
-            return [] if exact else self._search(prefix, exact=False)
-        if exact or prefix in self._index:
+            found = self._search(prefix, exact=exact)
+            if not (found and exact):
+                # A run that is not found may be there under a damaged id.
+                self._demand_runs()
+            return found
+        if exact:
             offsets = [self._index[prefix]] if prefix in self._index else []
         else:
             offsets = [at for run_id, at in self._index.items() if run_id.startswith(prefix)]

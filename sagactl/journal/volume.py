@@ -6,15 +6,16 @@ a reader meets, the two make one state. Only a log that begins behind that posit
 and then somebody replaced the snapshot between the opening of the two.
 """
 
+import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document
 from sagactl.journal.log import Log
-from sagactl.journal.log_index import run_of
+from sagactl.journal.log_index import LogIndex, Place, run_of
 from sagactl.journal.loose import OURS
 from sagactl.journal.refusal import StateDamaged, StoreRefused, refusing
 from sagactl.journal.snapshot import Snapshot, read_snapshot
@@ -65,32 +66,33 @@ class Volume:
 
     def find(self, prefix: str, *, exact: bool) -> list[tuple[int, Document]]:
         """The run with this id; without `exact`, where there is none, those that begin with it."""
+        same = self._find(prefix, exact=True)
+        return same if same or exact else self._find(prefix, exact=False)
+
+    def _find(self, prefix: str, *, exact: bool) -> list[tuple[int, Document]]:
         found = {} if self.snapshot is None else dict(self.snapshot.find(prefix, exact=exact))
         if self.log is not None:
             index = self.log.index
-            found = {key: run for key, run in found.items() if key not in index.removed_runs}
-            names = [prefix] if exact or prefix in index.runs else list(index.runs)
-            for name in names:
-                kept = index.run(name) if name.startswith(prefix) else None
-                if kept is not None:
-                    found[kept[0]] = self.log.document(kept[1])
-        same = [(key, run) for key, run in found.items() if run.get("run_id") == prefix]
-        return same or ([] if exact else list(found.items()))
+            found = {key: run for key, run in found.items() if not index.is_gone("runs", key)}
+            names = [prefix] if exact else [name for name in index.runs if name.startswith(prefix)]
+            for kept in filter(None, map(index.run, names)):
+                found[kept[0]] = self.log.document(kept[1])
+        return list(found.items())
 
     def events(self, run_id: str) -> dict[int, bytes]:
         """The texts of a run's events by their ids, which are in the order of their keeping."""
         found: dict[int, bytes] = {}
+        index = LogIndex() if self.log is None else self.log.index
         if self.snapshot is not None:
-            gone = set() if self.log is None else self.log.index.removed_runs
             for key, run in self.snapshot.find(run_id, exact=True):
-                if key not in gone:
+                if not index.is_gone("runs", key):
                     found.update(self.snapshot.events(run))
             self._demand_own(run_id, found)
+        found = {key: text for key, text in found.items() if not index.is_gone("events", key)}
         if self.log is not None:
-            index = self.log.index
             for key, place in index.events.get(run_id, {}).items():
-                found[key] = self.log.change(place).text
-            found = {key: text for key, text in found.items() if key not in index.removed_events}
+                if not index.is_gone("events", key, place):
+                    found[key] = self.log.change(place).text
         return dict(sorted(found.items()))
 
     def _demand_own(self, run_id: str, events: dict[int, bytes]) -> None:
@@ -102,31 +104,27 @@ class Volume:
 
     def runs(self) -> dict[int, Document]:
         """The documents of all runs."""
-        found = {} if self.snapshot is None else self.snapshot.documents("runs")
-        if self.log is not None:
-            for doc_id, place in self.log.index.runs.values():
-                found[doc_id] = self.log.document(place)
-            for doc_id in self.log.index.removed_runs:
-                found.pop(doc_id, None)
-        return found
+        return self.documents("runs")
 
     def documents(self, table: str) -> dict[int, Document]:
         """Every document of a table."""
-        if table == "runs":
-            return self.runs()
         found = {} if self.snapshot is None else self.snapshot.documents(table)
         if self.log is not None:
-            found.update(self._logged(table))
-            for doc_id in self._gone(table):
-                found.pop(doc_id, None)
+            index = self.log.index
+            found = {key: kept for key, kept in found.items() if not index.is_gone(table, key)}
+            for key, place in self._logged(table):
+                if not index.is_gone(table, key, place):
+                    found[key] = self.log.document(place)
         return found
 
     def document(self, table: str, doc_id: int) -> Document | None:
         """A document of a table that is not ours, None where it is not there."""
-        places = {} if self.log is None else self.log.index.others.get(table, {})
-        if doc_id in places:
-            place = places[doc_id]
-            return None if place is None or self.log is None else self.log.document(place)
+        if self.log is not None:
+            place = self.log.index.others.get(table, {}).get(doc_id)
+            if place is not None:
+                return self.log.document(place)
+            if self.log.index.is_gone(table, doc_id):
+                return None
         return None if self.snapshot is None else self.snapshot.document(table, doc_id)
 
     def tables(self) -> set[str]:
@@ -136,24 +134,15 @@ class Volume:
             found |= set(self.log.index.others)
         return {name for name in found if name in OURS or self.documents(name)}
 
-    def _logged(self, table: str) -> Iterator[tuple[int, Document]]:
+    def _logged(self, table: str) -> Iterable[tuple[int, Place]]:
         assert self.log is not None
         index = self.log.index
-        if table == "events":
-            for places in index.events.values():
-                for doc_id, place in places.items():
-                    yield doc_id, self.log.document(place)
-            return
-        for doc_id, kept in index.others.get(table, {}).items():
-            if kept is not None:
-                yield doc_id, self.log.document(kept)
-
-    def _gone(self, table: str) -> set[int]:
-        assert self.log is not None
-        index = self.log.index
-        if table == "events":
-            return index.removed_events
-        return {doc_id for doc_id, kept in index.others.get(table, {}).items() if kept is None}
+        match table:
+            case "events":
+                return (item for places in index.events.values() for item in places.items())
+            case "runs":
+                return index.runs.values()
+        return index.others.get(table, {}).items()
 
     def _look(self) -> None:
         """Open the two files, where one of them is another than it was."""
@@ -186,16 +175,21 @@ class Volume:
 
     def _open_log(self) -> None:
         path = self.log_path
+        refused: OSError | None = None
         with refusing(path):
             try:
                 fd = disk.open_file(path, os.O_RDWR)
             except FileNotFoundError:
                 self._demand_no_log()
                 return
-            except OSError:
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                    raise
+                # Not to be written, but perhaps to be read; a writer will be told why not.
+                refused = error
                 fd = disk.open_file(path, os.O_RDONLY)
             try:
-                self.log = Log(path, fd)
+                self.log = Log(path, fd, refused)
             except BaseException:
                 os.close(fd)
                 raise

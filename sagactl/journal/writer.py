@@ -70,8 +70,9 @@ class Writer:
         volume.refresh()
         if volume.log is None or volume.snapshot is None or volume.snapshot.format != FORMAT:
             self._found()
-        if self._log.is_torn:
-            with refusing(volume.log_path):
+        with refusing(volume.log_path):
+            self._log.demand_writable()
+            if self._log.is_torn:
                 self._log.heal()
         self._begins = volume.end
 
