@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sagactl.cli.refusal import Refused
 from sagactl.definition.loader import rebuild
@@ -19,6 +20,10 @@ from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan, make_plan
 from sagactl.machine.run import Run, replay
 from sagactl.source.place import Source
+
+if TYPE_CHECKING:
+    from sagactl.journal.export import ExportStore
+    from sagactl.journal.tinydb_store import TinyDBStore
 
 DEFAULT = Path(".sagactl/state.json")
 SANDBOX_NAME = "sandbox.json"
@@ -49,13 +54,24 @@ class StateFiles:
 
     @contextmanager
     def open(self, *, sandbox: bool, create: bool = False) -> Iterator[Store]:
-        from sagactl.journal.tinydb_store import TinyDBStore
-
-        store = TinyDBStore(self.path(sandbox=sandbox), create=create)
+        store = self._store(sandbox=sandbox, create=create)
         try:
             yield store
         finally:
             store.close()
+
+    def _store(self, *, sandbox: bool, create: bool) -> "ExportStore | TinyDBStore":
+        """An export is known by its first bytes; it is for those who look, and has no sandbox."""
+        from sagactl.journal.export import ExportStore, is_export, unwritable
+
+        if is_export(self.real):
+            if create:
+                raise unwritable(self.real)
+            if not sandbox:
+                return ExportStore(self.real)
+        from sagactl.journal.tinydb_store import TinyDBStore
+
+        return TinyDBStore(self.path(sandbox=sandbox), create=create)
 
 
 def state_files(option: Path | None) -> StateFiles:

@@ -199,6 +199,26 @@ def compensate(
     raise typer.Exit(running.compensate(run_id, reason, wish, output))
 
 
+def export(
+    ids: option.RunIds = None,
+    status: option.Statuses = None,
+    saga: option.OfSaga = None,
+    since: option.Since = None,
+    tag: option.WithTags = None,
+    sandbox: option.Sandboxed = False,
+    state: option.State = None,
+) -> None:
+    """Print sagas with all their events, as JSON Lines; list, show and history read such a file.
+
+    Example: sagactl export --status stuck > sagas.jsonl
+    """
+    from sagactl.cli import exporting
+    from sagactl.cli.selection import selection
+
+    wanted = selection(status or [], saga, since, tag or [])
+    exporting.export(ids or [], wanted, state, sandbox=sandbox)
+
+
 def sandbox(
     file: option.Definition,
     port: Annotated[
