@@ -1,12 +1,11 @@
 """What list, show and history do: they look and change nothing."""
 
-import os
 import sys
 from itertools import islice
 from pathlib import Path
 
 from sagactl.cli.option import Format
-from sagactl.cli.printing import has_colour, note, print_lines, print_value
+from sagactl.cli.printing import has_colour, note, print_lines, print_value, terminal_width
 from sagactl.cli.selection import Selection
 from sagactl.cli.state_file import find_run, state_files
 
@@ -23,8 +22,8 @@ def list_runs(
         if not found:
             note("no sagas found")
         else:
-            width = os.get_terminal_size().columns if sys.stdout.isatty() else 200
-            print_lines(list_table(found, width=width, colour=has_colour(sys.stdout)))
+            colour = has_colour(sys.stdout)
+            print_lines(list_table(found, width=terminal_width(), colour=colour))
         return
     from sagactl.views.document import summary_document
 

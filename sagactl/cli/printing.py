@@ -86,6 +86,11 @@ def has_colour(stream: TextIO) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
+def terminal_width() -> int:
+    """How wide a line may be before it is cut; nothing is lost where nobody sits there."""
+    return os.get_terminal_size().columns if sys.stdout.isatty() else 200
+
+
 @contextmanager
 def watching(plan: "Plan", clock: "Clock") -> "Iterator[Watcher]":
     """A watcher on stderr: a live view on a terminal, else a line per event."""

@@ -219,6 +219,29 @@ def export(
     exporting.export(ids or [], wanted, state, sandbox=sandbox)
 
 
+def prune(
+    older_than: Annotated[
+        str,
+        typer.Option("--older-than", metavar="DURATION", help="Only what ended before, as 30d."),
+    ],
+    status: option.Statuses = None,
+    saga: option.OfSaga = None,
+    sandbox: option.Sandboxed = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are shown.")] = False,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Remove sagas that have ended. Without --yes it only shows which.
+
+    Example: sagactl prune --older-than 30d --status completed --yes
+    """
+    from sagactl.cli import pruning
+    from sagactl.cli.state_file import state_files
+
+    wanted = pruning.ended(status or [], saga, older_than)
+    pruning.prune(wanted, state_files(state), output, sandbox=sandbox, yes=yes)
+
+
 def sandbox(
     file: option.Definition,
     port: Annotated[

@@ -98,6 +98,14 @@ class TinyDBStore:
         runs = self._volume.runs()
         return newest_first(self._summary(key, runs[key])[0] for key in sorted(runs))
 
+    def summary(self, run_id: str) -> Summary:
+        """The run as `summaries` has it; raises RunNotFound."""
+        self._refresh()
+        kept = self._kept(run_id)
+        if kept is None:
+            raise RunNotFound(run_id)
+        return kept[1]
+
     def find(self, prefix: str) -> str:
         self._refresh()
         found = self._volume.find(prefix, exact=False) if prefix else []

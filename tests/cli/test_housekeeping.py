@@ -1,11 +1,17 @@
 """The verbs that keep the house: list's filters, doctor, export and prune."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import DEFINITIONS, Cli
+from journal.samples import story
+
+from sagactl.journal.compaction import compact
+from sagactl.journal.store import Append
+from sagactl.journal.tinydb_store import TinyDBStore
 
 ORDER = DEFINITIONS / "order.yaml"
 
@@ -153,3 +159,140 @@ def test_whatever_would_go_on_with_an_export_is_refused(cli: Cli) -> None:
         assert told.status == 7, told
         assert "it is an export" in told.err
     assert (sorted(cli.folder.rglob("*")), path.read_text()) == before
+
+
+# --- prune
+
+
+OLD = ("--older-than", "1ms", "--sandbox")
+
+
+def state_of(cli: Cli) -> Path:
+    return cli.folder / ".sagactl" / "sandbox.json"
+
+
+def files(cli: Cli) -> dict[str, bytes]:
+    """Everything that lies in the state's folder, but for the locks of runs."""
+    return {p.name: p.read_bytes() for p in state_of(cli).parent.iterdir() if p.is_file()}
+
+
+def three(cli: Cli) -> None:
+    """One saga that completed, one that failed, one that waits."""
+    run(cli, "done")
+    run(cli, "undone", "--fail", "create_shipment=422")
+    cli("run", ORDER, "--sandbox", "--id", "waits", "--fail", "create_shipment=429", "--no-wait")
+
+
+def test_prune_shows_what_would_go_and_how(cli: Cli) -> None:
+    three(cli)
+    before = files(cli)
+    told = cli("prune", *OLD)
+    assert told.status == 0, told
+    assert "done " in told.out
+    assert "waits" not in told.out
+    assert told.out.endswith("nothing was removed; the same with --yes removes 2 sagas\n")
+    assert cli("prune", *OLD, "-o", "json").json["dry_run"] is True
+    assert files(cli) == before
+
+
+def test_prune_removes_what_has_ended(cli: Cli) -> None:
+    three(cli)
+    told = cli("prune", *OLD, "--yes")
+    assert (told.status, told.out) == (0, "removed 2 sagas\n")
+    assert listed(cli, "--sandbox") == ["waits"]
+    assert cli("history", "waits").status == 0
+    assert cli("show", "done").status == 2
+    whole = b"".join(files(cli).values()).replace(files(cli)["sandbox.ledger.jsonl"], b"")
+    assert b'"done"' not in whole
+    assert b'"waits"' in whole
+
+
+def test_prune_takes_states_sagas_and_ages(cli: Cli) -> None:
+    three(cli)
+
+    def ids(*arguments: str) -> list[str]:
+        told = cli("prune", "--sandbox", "-o", "json", *arguments)
+        assert told.status == 0, told
+        return [saga["id"] for saga in told.json["sagas"]]
+
+    assert ids("--older-than", "1ms") == ["done", "undone"]
+    assert ids("--older-than", "1h") == []
+    assert ids("--older-than", "1ms", "--status", "failed") == ["undone"]
+    assert ids("--older-than", "1ms", "--saga", "other") == []
+    assert ids("--older-than", "1ms", "--status", "completed", "--yes") == ["done"]
+    assert listed(cli, "--sandbox") == ["waits", "undone"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--older-than", "soon"], "--older-than takes a duration"),
+        (["--older-than", "1d", "--status", "stuck"], "only a saga that has ended can go"),
+        (["--older-than", "1d", "--status", "complete"], 'did you mean "completed"'),
+        ([], "--older-than"),
+    ],
+)
+def test_prune_refuses_what_makes_no_sense(cli: Cli, arguments: list[str], reason: str) -> None:
+    run(cli, "done")
+    told = cli("prune", "--sandbox", "--yes", *arguments)
+    assert told.status == 2, told
+    assert reason in told.err
+    assert listed(cli, "--sandbox") == ["done"]
+
+
+def test_prune_finds_nothing_where_there_is_nothing(cli: Cli) -> None:
+    told = cli("prune", *OLD)
+    assert (told.status, told.out) == (0, "")
+    assert "no sagas found" in told.err
+    assert cli("prune", *OLD, "--yes").out == "removed 0 sagas\n"
+    assert list(cli.folder.iterdir()) == []
+
+
+def test_prune_leaves_a_saga_that_somebody_has(cli: Cli) -> None:
+    three(cli)
+    store = TinyDBStore(state_of(cli), create=False)
+    with store.hold("done"):
+        told = cli("prune", *OLD, "--yes", "-o", "json")
+    assert told.status == 0, told
+    assert [saga["id"] for saga in told.json["sagas"]] == ["undone"]
+    assert told.json["skipped"] == ["done"]
+    assert f'run "done" is held by process {os.getpid()}' in told.err
+    assert listed(cli, "--sandbox") == ["waits", "done"]
+
+
+def test_prune_takes_many_in_several_commits(cli: Cli) -> None:
+    store = TinyDBStore(state_of(cli), create=True)
+    many = [f"order-{number}" for number in range(450)]
+    store.append_all([Append(run_id, story(run_id), "completed") for run_id in many])
+    store.close()
+    told = cli("prune", *OLD)
+    assert "… and 350 more" in told.out
+    assert len(told.out.splitlines()) == 103
+    begin = store.summaries()
+    assert len(begin) == 450
+    assert cli("prune", *OLD, "--yes").out == "removed 450 sagas\n"
+    assert store.summaries() == []
+    # Compacted: the log is empty again, and so is the state.
+    assert all(len(files(cli)[name]) < 600 for name in ("sandbox.json", "sandbox.json.log"))
+
+
+def test_prune_tells_damage_and_how_far_it_came(cli: Cli) -> None:
+    three(cli)
+    compact(state_of(cli))
+    whole = state_of(cli).read_bytes()
+    at = whole.index(b'"run":"undone","seq":3')
+    damaged = whole[:at] + whole[at:].replace(b"200", b"201", 1)
+    state_of(cli).write_bytes(damaged)
+    told = cli("prune", *OLD, "--yes")
+    assert told.status == 7, told
+    assert "0 of 2 sagas were removed before that" in told.err
+    assert state_of(cli).read_bytes() == damaged
+
+
+def test_a_pruned_saga_can_be_run_again(cli: Cli) -> None:
+    run(cli, "order-1")
+    assert cli("run", ORDER, "--sandbox", "--id", "order-1").status == 0
+    assert len(listed(cli, "--sandbox")) == 1
+    assert cli("prune", *OLD, "--yes").out == "removed 1 saga\n"
+    run(cli, "order-1", "--tag", "again=yes")
+    assert listed(cli, "--sandbox", "--tag", "again") == ["order-1"]
