@@ -68,23 +68,35 @@ class LooseSnapshot:
 
 def loose_snapshot(path: Path, stamp: disk.Stamp, content: bytes) -> LooseSnapshot:
     """The state that `content` is; raises StateDamaged, or StoreRefused for a newer format."""
-    parsed = _parsed(path, content)
-    tables = _tables(path, parsed)
-    written = _format(path, tables)
+    tables, written = read_tables(path, content)
     for name in OURS:
         if name not in tables:
             raise StateDamaged(path, "its top", f'there is no table "{name}"')
     if written != UNCHECKED:
         for name in OURS:
             for key, document in tables[name].items():
-                crc = document.pop("crc", None)
-                if crc != f"{checksum(text_of(document), key):08x}":
+                if not is_as_written(key, document):
                     where = f'document {key} of table "{name}"'
                     raise StateDamaged(path, where, "it does not match its checksum")
         [meta] = tables["meta"].values()
         if type(meta.get("position")) is not int:
             raise StateDamaged(path, 'table "meta"', "it has no position")
     return LooseSnapshot(path, stamp, tables)
+
+
+def read_tables(path: Path, content: bytes) -> tuple[Tables, int]:
+    """The tables of a state with their checksums unchecked, and its format.
+
+    Raises StateDamaged, or StoreRefused for a newer format.
+    """
+    tables = _tables(path, _parsed(path, content))
+    return tables, _format(path, tables)
+
+
+def is_as_written(key: int, document: Document) -> bool:
+    """Whether a document matches its checksum, which is taken out of it."""
+    crc = document.pop("crc", None)
+    return crc == f"{checksum(text_of(document), key):08x}"
 
 
 def _parsed(path: Path, content: bytes) -> Json:
