@@ -96,7 +96,7 @@ def read_tables(path: Path, content: bytes) -> tuple[Tables, int]:
 def is_as_written(key: int, document: Document) -> bool:
     """Whether a document matches its checksum, which is taken out of it."""
     crc = document.pop("crc", None)
-    return crc == f"{checksum(text_of(document), key):08x}"
+    return bool(crc == f"{checksum(text_of(document), key):08x}")
 
 
 def _parsed(path: Path, content: bytes) -> Json:
