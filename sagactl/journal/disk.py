@@ -84,6 +84,12 @@ def open_file(path: Path, flags: int) -> int:
     return fd
 
 
+def close(fd: int) -> None:
+    """Let go of a file: where that fails, it is closed all the same, and was synced before."""
+    with suppress(OSError):
+        os.close(fd)
+
+
 def write_whole(path: Path, fill: Callable[[int], None]) -> None:
     """Replace the file at `path` by a new one; the caller keeps two writers apart.
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sagactl.journal.disk import open_file, write_all
+from sagactl.journal.disk import close, open_file, write_all
 from sagactl.journal.refusal import RunHeld, refusing
 
 
@@ -108,7 +108,7 @@ def _release(fd: int) -> None:
     # Said aloud, and not left to close: a forked child may still have the descriptor.
     with suppress(OSError):
         fcntl.flock(fd, fcntl.LOCK_UN)
-    os.close(fd)
+    close(fd)
 
 
 def _sign(fd: int) -> None:

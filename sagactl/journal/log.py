@@ -31,7 +31,7 @@ from sagactl.journal.line import (
     encode_commit,
 )
 from sagactl.journal.log_index import LogIndex, Place
-from sagactl.journal.refusal import StateDamaged, StoreRefused
+from sagactl.journal.refusal import StateDamaged, StoreRefused, refusing
 
 CHUNK = 1 << 22
 MAX_HEADER = 128
@@ -88,7 +88,7 @@ class Log:
         return os.fstat(self._fd).st_size == self._first
 
     def close(self) -> None:
-        os.close(self._fd)
+        disk.close(self._fd)
 
     def follow(self, since: int) -> None:
         """Read the commits that were added; what stands before the position `since` is not kept."""
@@ -103,7 +103,9 @@ class Log:
     def change(self, place: Place) -> Change:
         """What the line at a place of the index says."""
         offset, size = place
-        found = decode_line(disk.read_at(self._fd, offset, size)[:-1], self._position(offset))
+        with refusing(self._path):
+            line = disk.read_at(self._fd, offset, size)[:-1]
+        found = decode_line(line, self._position(offset))
         if found is None:
             raise self._damaged(self._position(offset), MISMATCH)
         return found.change
