@@ -4,9 +4,9 @@ A reader sees the old file or the new one. `write_whole` returns once the new on
 power cut; where it raises before the rename, the old one stands; where the folder's fsync fails
 after it, nobody knows which one a power cut leaves, and the caller must go no further.
 
-Deliberately absent: a second fsync after a failed one (the kernel has dropped the pages by then and
-would say yes), chmod (there is no moment at which a file could be read by others), and locks.
-Everything raises OSError; whoever knows which file is meant turns it into StoreRefused.
+Deliberately absent: locks, and a second fsync after a failed one (the kernel has dropped the pages
+by then and would say yes). Everything raises OSError; whoever knows which file is meant turns it
+into StoreRefused.
 """
 
 import errno
@@ -87,6 +87,16 @@ def open_file(path: Path, flags: int) -> int:
 def close(fd: int) -> None:
     """Let go of a file: where that fails, it is closed all the same, and was synced before."""
     with suppress(OSError):
+        os.close(fd)
+
+
+def close_to_others(path: Path) -> None:
+    """Take a file away from everybody but its owner, where it was given to others meanwhile."""
+    fd = open_file(path, os.O_RDONLY)
+    try:
+        if os.fstat(fd).st_mode & 0o077:
+            os.fchmod(fd, OWNER_ONLY)
+    finally:
         os.close(fd)
 
 

@@ -187,7 +187,7 @@ class Volume:
                     raise
                 # Not to be written, but perhaps to be read; a writer will be told why not.
                 refused = error
-                fd = disk.open_file(path, os.O_RDONLY)
+                fd = self._open_to_read(error)
             try:
                 self.log = Log(path, fd, refused)
             except BaseException:
@@ -198,6 +198,12 @@ class Volume:
             self.forget()
             if not is_first:  # what a crash leaves of the making of a state
                 raise StoreRefused(self.path, f'it is missing, and its log "{path.name}" is there')
+
+    def _open_to_read(self, refused: OSError) -> int:
+        try:
+            return disk.open_file(self.log_path, os.O_RDONLY)
+        except OSError:
+            raise refused from None
 
     def _demand_no_log(self) -> None:
         if self.snapshot is None or self.snapshot.format != FORMAT:

@@ -33,6 +33,7 @@ class Writer:
         self._turn = Turn(path.with_name(f"{path.name}.lock"))
         self._is_prepared = False
         self._made_folder = False
+        self._is_closed = False  # to other users, whoever made the files
         self._begins: int | None = None  # while there is a commit: where it begins
         self._compacted: Log | None = None
         self._refusal: StoreRefused | None = None
@@ -72,6 +73,10 @@ class Writer:
             self._found()
         with refusing(volume.log_path):
             self._log.demand_writable()
+            if not self._is_closed:
+                disk.close_to_others(self._path)
+                disk.close_to_others(volume.log_path)
+                self._is_closed = True
             if self._log.is_torn:
                 self._log.heal()
         self._begins = volume.end

@@ -18,9 +18,12 @@ from typing import Any
 import pytest
 from journal.samples import began, begun, count, passed, started
 
+from sagactl.journal.compaction import compact
 from sagactl.journal.store import StoreRefused
 from sagactl.journal.tinydb_store import TinyDBStore
+from sagactl.journal.volume import log_path
 
+FIRST_FORMAT = Path(__file__).parent.parent / "journal" / "golden" / "format-1.json"
 OTHER_USER = 65534
 FULL = r"ENOSPC|EFBIG"
 
@@ -61,55 +64,101 @@ class Fault:
             yield
 
 
-def refused(store: TinyDBStore) -> StoreRefused | None:
+def append(path: Path) -> None:
+    store = TinyDBStore(path, create=True)
     try:
-        store.append("order-1", [passed(1.0)], "pending")
-    except StoreRefused as refusal:
-        return refusal
-    return None
+        store.append("order-1", [passed(1.0), began()], "pending")
+    except StoreRefused:
+        with pytest.raises(StoreRefused, match="nothing more is written"):
+            store.append("order-1", [passed(2.0)], "pending")
+        raise
 
 
-CALLS = [(os, "open"), (os, "write"), (os, "fsync"), (os, "rename"), (os, "stat"), (os, "fstat")]
+def create(path: Path) -> None:
+    TinyDBStore(path, create=True).append("order-1", [started()], "started")
+
+
+def upgrade(path: Path) -> None:
+    TinyDBStore(path, create=True).append("order-2", [began()], "pending")
+
+
+def begun_already(path: Path) -> None:
+    begun(path, "order-1", "order-2")
+
+
+def of_the_first_format(path: Path) -> None:
+    path.parent.mkdir()
+    shutil.copy(FIRST_FORMAT, path)
+
+
+def nothing(path: Path) -> None:
+    pass
+
+
+# What is there before, what is done, and how many events of two runs there are before and after.
+WORKLOADS: dict[str, tuple[Any, Any, tuple[int, int], tuple[int, int]]] = {
+    "append": (begun_already, append, (1, 1), (3, 1)),
+    "creation": (nothing, create, (0, 0), (1, 0)),
+    "compaction": (begun_already, compact, (1, 1), (1, 1)),
+    "upgrade": (of_the_first_format, upgrade, (5, 1), (5, 2)),
+}
+OF_OS = ["open", "pwrite", "write", "pread", "fsync", "fdatasync", "rename", "unlink", "mkdir"]
+CALLS = [(os, name) for name in [*OF_OS, "stat", "fstat"]]
 CALLS += [(fcntl, "flock")]
 ERRORS = [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS]
 
 
+def kept(path: Path) -> tuple[int, int]:
+    """How many events of either run the next process will read."""
+    store = TinyDBStore(path, create=False)
+    known = {summary.run_id for summary in store.summaries()}
+    first, second = (len(store.read(r)) if r in known else 0 for r in ("order-1", "order-2"))
+    return first, second
+
+
 @pytest.mark.parametrize("code", ERRORS, ids=[errno.errorcode[code] for code in ERRORS])
-@pytest.mark.parametrize(("module", "name"), CALLS, ids=[name for _, name in CALLS])
-def test_S3_a_failed_system_call_refuses_the_append(
-    path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, code: int
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_S3_a_failed_system_call_leaves_old_or_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workload: str, code: int
 ) -> None:
-    begun(path)
-    fault = Fault(monkeypatch, module, name)
-    struck = 0
-    for nth in range(1, 50):
-        before = path.read_bytes()
-        kept = count(path)
-        store = TinyDBStore(path, create=True)
-        with fault.strikes(nth, code):
-            refusal = refused(store)
-        if not fault.struck:
-            assert refusal is None
-            break
-        if refusal is None:
-            # Letting go of the lock: closing its file does that just as well.
-            assert name == "flock"
-            continue
-        struck += 1
-        assert errno.errorcode[code] in refusal.reason
-        assert refusal.path.parent == path.parent
-        assert path.read_bytes() == before or count(path) == kept + 1
-        assert not list(path.parent.glob("*.tmp"))
-        with pytest.raises(StoreRefused, match="nothing more is written"):
-            store.append("order-1", [passed(2.0)], "pending")
-        assert len(store.read("order-1")) == count(path)
-    assert struck >= 1
+    prepare, act, old, new = WORKLOADS[workload]
+    struck: set[str] = set()
+    for module, name in CALLS:
+        fault = Fault(monkeypatch, module, name)
+        for nth in range(1, 60):
+            path = tmp_path / f"{name}{nth}" / ".sagactl" / "state.json"
+            path.parent.parent.mkdir()
+            prepare(path)
+            refusal = None
+            with fault.strikes(nth, code):
+                try:
+                    act(path)
+                except StoreRefused as error:
+                    refusal = error
+            if not fault.struck:
+                assert refusal is None
+                break
+            struck.add(name)
+            if refusal is None:
+                # Letting go of a lock, or of a leftover: it went on without.
+                assert kept(path) == new, (name, nth)
+                continue
+            assert errno.errorcode[code] in refusal.reason, (name, nth)
+            assert refusal.path.parent in (path.parent, path.parent.parent)
+            assert kept(path) in (old, new), (name, nth)
+            before = kept(path)[0]
+            act(path)  # whoever comes next goes on
+            assert kept(path)[0] >= before
+    assert {"open", "write", "fsync", "rename"} - struck <= ({"write", "fsync", "rename"})
+    assert len(struck) >= 5
 
 
 def test_S3_a_short_write_is_finished(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda fd, content: real(fd, content[:7]))
+    write, pwrite = os.write, os.pwrite
+    monkeypatch.setattr(os, "write", lambda fd, content: write(fd, content[:7]))
+    monkeypatch.setattr(os, "pwrite", lambda fd, content, at: pwrite(fd, content[:7], at))
     begun(path).append("order-1", [began()], "pending")
+    assert compact(path)
     assert count(path) == 2
 
 
@@ -118,7 +167,7 @@ def test_S3_a_write_that_takes_nothing_is_refused(
 ) -> None:
     store = begun(path)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda fd, content: 0)
+        patch.setattr(os, "pwrite", lambda fd, content, at: 0)
         with pytest.raises(StoreRefused, match="EIO"):
             store.append("order-1", [began()], "pending")
     assert count(path) == 1
@@ -154,7 +203,7 @@ def test_S3_an_interrupted_append_keeps_no_half(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", interrupted)
+        patch.setattr(os, "fdatasync", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.append("order-1", [began(1), began(2)], "pending")
     assert store.read("order-1") == (started(),)
@@ -165,30 +214,51 @@ def test_S4_a_failed_fsync_is_never_tried_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = begun(path)
-    before = path.read_bytes()
-    fault = Fault(monkeypatch, os, "fsync")
+    before = log_path(path).read_bytes()
+    fault = Fault(monkeypatch, os, "fdatasync")
     with fault.strikes(1, errno.EIO):
         with pytest.raises(StoreRefused, match=r"input/output error \(EIO\)"):
             store.append("order-1", [began()], "pending")
         with pytest.raises(StoreRefused, match="nothing more is written"):
             store.append("order-1", [began()], "pending")
     assert fault.calls == 1
-    assert path.read_bytes() == before
+    # What the kernel may have dropped is not left to be built upon.
+    assert log_path(path).read_bytes() == before
+
+
+def test_S4_what_cannot_even_be_taken_back_is_told_by_nobody(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = begun(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", refusing_everything)
+        with Fault(monkeypatch, os, "fdatasync").strikes(1, errno.EIO), pytest.raises(StoreRefused):
+            store.append("order-1", [began()], "pending")
+    # It may be there or not: whoever comes next reads what is there, and goes on from it.
+    assert count(path) in (1, 2)
+    TinyDBStore(path, create=False).append("order-1", [began(2)], "pending")
+    assert count(path) in (2, 3)
+
+
+def refusing_everything(*arguments: Any) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_S5_a_folder_that_cannot_be_synced_ends_the_store(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = begun(path)
-    fault = Fault(monkeypatch, os, "fsync")
-    with fault.strikes(2, errno.EIO), pytest.raises(StoreRefused, match="EIO"):
-        store.append("order-1", [began()], "pending")
-    with pytest.raises(StoreRefused, match="nothing more is written"):
-        store.append("order-1", [began()], "pending")
-    # The rename was done, so what is read is the new state, and the next process goes on from it.
-    assert store.read("order-1") == (started(), began())
-    TinyDBStore(path, create=False).append("order-1", [began(2)], "pending")
-    assert count(path) == 3
+    store = TinyDBStore(path, create=True)
+    path.parent.mkdir()
+    # The log's content, its folder after the rename, the state's content, its folder.
+    for nth in (1, 2, 3, 4):
+        fault = Fault(monkeypatch, os, "fsync")
+        store = TinyDBStore(path, create=True)
+        with fault.strikes(nth, errno.EIO), pytest.raises(StoreRefused, match="EIO"):
+            store.append("order-1", [started()], "started")
+        with pytest.raises(StoreRefused, match="nothing more is written"):
+            store.append("order-1", [started()], "started")
+    TinyDBStore(path, create=True).append("order-1", [started()], "started")
+    assert count(path) == 1
 
 
 # --- S6, S7: a full disk, a read-only one, somebody else's
@@ -238,6 +308,38 @@ def test_S6_a_full_disk_keeps_what_it_had(small_disk: Path) -> None:
     assert not list(path.parent.glob("*.tmp"))
 
 
+def test_S6_room_can_be_had_before_it_is_needed(small_disk: Path) -> None:
+    if not os.path.ismount(small_disk):
+        pytest.skip("no file system may be mounted here")
+    path = small_disk / "state.json"
+    store = begun(path)
+    store.reserve(64 * 1024)
+    ballast = os.open(small_disk / "ballast", os.O_WRONLY | os.O_CREAT)
+    while room(ballast):
+        pass
+    os.close(ballast)
+    store.append("order-1", [began(number) for number in range(100)], "pending")
+    assert count(path) == 101
+    with pytest.raises(StoreRefused, match="ENOSPC"):
+        TinyDBStore(path, create=False).reserve(1024 * 1024)
+    assert count(path) == 101
+
+
+def test_S6_a_full_disk_that_has_room_again_is_gone_on_with(small_disk: Path) -> None:
+    path = small_disk / "state.json"
+    store = begun(path)
+    ballast = os.open(small_disk / "ballast", os.O_WRONLY | os.O_CREAT)
+    while room(ballast):
+        pass
+    os.close(ballast)
+    with pytest.raises(StoreRefused, match=FULL):
+        store.append("order-1", [began(number) for number in range(1000)], "pending")
+    (small_disk / "ballast").unlink()
+    if os.path.ismount(small_disk):
+        TinyDBStore(path, create=False).append("order-1", [began()], "pending")
+        assert count(path) == 2
+
+
 def test_S6_a_disk_that_is_full_from_the_start_refuses_the_first_event(small_disk: Path) -> None:
     ballast = os.open(small_disk / "ballast", os.O_WRONLY | os.O_CREAT)
     while room(ballast):
@@ -281,6 +383,7 @@ def test_S7_a_folder_that_may_not_be_written_is_refused(open_folder: Path) -> No
     before = path.read_bytes()
     for lock in open_folder.glob("*.lock"):
         lock.unlink()
+    log_path(path).chmod(0o644)
     open_folder.chmod(0o555)
     with not_the_owner():
         store = TinyDBStore(path, create=True)
@@ -352,6 +455,7 @@ def test_X4_only_the_owner_may_read_whatever_the_umask(path: Path, umask: int) -
         ".sagactl": 0o700,
         ".gitignore": 0o600,
         "state.json": 0o600,
+        "state.json.log": 0o600,
         "state.json.lock": 0o600,
         "state.json.locks": 0o700,
         "order-1.lock": 0o600,
@@ -378,7 +482,7 @@ def test_X4_no_file_is_ever_wider_than_it_ends(path: Path, monkeypatch: pytest.M
 def test_X4_a_temporary_file_that_somebody_put_there_is_not_written_to(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = begun(path)
+    begun(path)
     planted = path.with_name("state.json.tmp")
     real = os.unlink
 
@@ -389,12 +493,15 @@ def test_X4_a_temporary_file_that_somebody_put_there_is_not_written_to(
 
     monkeypatch.setattr(os, "unlink", missing)
     with pytest.raises(StoreRefused, match="EEXIST"):
-        store.append("order-1", [began()], "pending")
+        compact(path)
     assert count(path) == 1
 
 
 def test_X4_a_state_that_others_could_read_is_closed_by_the_next_write(path: Path) -> None:
     store = begun(path)
-    path.chmod(0o644)
-    store.append("order-1", [began()], "pending")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    store.close()
+    for file in (path, log_path(path)):
+        file.chmod(0o644)
+    TinyDBStore(path, create=False).append("order-1", [began()], "pending")
+    for file in (path, log_path(path)):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
