@@ -23,7 +23,10 @@ from journal.samples import passed, started
 from sagactl.journal.store import RunHeld
 from sagactl.journal.tinydb_store import TinyDBStore
 
-DEADLY = ("open", "write", "fsync", "rename", "unlink", "close", "mkdir", "stat")
+DEADLY = (
+    "open", "write", "pwrite", "pread", "fsync", "fdatasync", "rename", "unlink", "close", "mkdir",
+    "stat", "fstat", "ftruncate",
+)  # fmt: skip
 
 
 def say(*words: object) -> None:
