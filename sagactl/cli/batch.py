@@ -17,9 +17,9 @@ from sagactl.cli.performance import BY_STATE, RESERVED_PER_STEP, Signals, Stage,
 from sagactl.cli.refusal import Refused
 from sagactl.definition.model import Saga
 from sagactl.engine.clock import SystemClock
-from sagactl.engine.driver import Driver, Participant
+from sagactl.engine.driver import Driver, Journal, Participant
 from sagactl.engine.gate import Gate
-from sagactl.engine.group_commit import GroupCommit
+from sagactl.engine.group_commit import DirectCommit, GroupCommit
 from sagactl.journal.store import RunHeld
 from sagactl.machine.run import Run
 from sagactl.machine.state import ENDED, saga_state
@@ -93,8 +93,7 @@ class _Batch:
     async def perform(self, concurrency: int) -> Exit:
         async with AsyncExitStack() as stack:
             web = await participants(stack, self._begin.plan, self._stage)
-            journal = GroupCommit(self._stage.store)
-            stack.push_async_callback(journal.aclose)
+            journal = self._journal(stack, concurrency)
             self._stage.store.reserve(self._room * concurrency)
             gate = Gate()
             with Signals(self, self._progress) as signals:
@@ -105,6 +104,13 @@ class _Batch:
         if signals.exit is not None and self._is_stopping:
             self._exits.add(signals.exit)
         return worst(list(self._exits))
+
+    def _journal(self, stack: AsyncExitStack, concurrency: int) -> Journal:
+        if concurrency == 1:
+            return DirectCommit(self._stage.store)
+        group = GroupCommit(self._stage.store)
+        stack.push_async_callback(group.aclose)
+        return group
 
     def say(self, text: str) -> None:
         self._progress.say(text)
@@ -131,7 +137,7 @@ class _Batch:
             await asyncio.gather(*workers, return_exceptions=True)
             raise
 
-    async def _work(self, journal: GroupCommit, web: Participant, gate: Gate) -> None:
+    async def _work(self, journal: Journal, web: Participant, gate: Gate) -> None:
         for item in self._items:
             if self._is_stopping:
                 return
@@ -157,7 +163,7 @@ class _Batch:
         finally:
             await loop.run_in_executor(self._locksmith, hold.__exit__, None, None, None)
 
-    async def _go(self, item: Item, journal: GroupCommit, web: Participant, gate: Gate) -> Run:
+    async def _go(self, item: Item, journal: Journal, web: Participant, gate: Gate) -> Run:
         stage, begin = self._stage, self._begin
         now = stage.clock.now()
         started = begin.event(item.run_id, item.input, now)
