@@ -27,7 +27,7 @@ from sagactl.journal.refusal import StateDamaged, StoreRefused, refusing
 from sagactl.journal.volume import FIRST_POSITION, Volume, log_path
 
 # A log smaller than this is read in no time, whatever the size of the state.
-SMALL_LOG = 1 << 20
+SMALL_LOG = 1 << 22
 
 # So much of the log may be copied while everybody waits: some milliseconds.
 LAST_STRETCH = 1 << 18
