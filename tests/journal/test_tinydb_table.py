@@ -316,7 +316,6 @@ def test_the_journal_and_the_database_see_each_other(path: Path) -> None:
     assert store.summaries()[0].tags == {"by": "hand"}
 
 
-@pytest.mark.xfail(strict=True, reason="what was removed from our tables is remembered by its id")
 def test_a_removed_event_can_be_put_back_by_hand(path: Path) -> None:
     store = begun(path, "a")
     store.append("a", [passed(1.0)], "pending")
