@@ -242,6 +242,30 @@ def prune(
     pruning.prune(wanted, state_files(state), output, sandbox=sandbox, yes=yes)
 
 
+def doctor(
+    salvage: Annotated[
+        Path | None,
+        typer.Option("--salvage", metavar="NEW.json", help="Save what is whole into a new file."),
+    ] = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Make the log a part of the state now.")
+    ] = False,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Look at the state files, and tell everything that is wrong with them. Changes nothing.
+
+    Exit 7 where they are damaged. --salvage writes every saga that is whole into a new state; the
+    old one stays as it is.
+
+    Example: sagactl doctor --salvage .sagactl/saved.json
+    """
+    from sagactl.cli import checkup
+    from sagactl.cli.state_file import state_files
+
+    raise typer.Exit(checkup.doctor(state_files(state), salvage, output, compacts=compact))
+
+
 def sandbox(
     file: option.Definition,
     port: Annotated[

@@ -25,12 +25,17 @@ NETWORK = re.compile(
 def demand_local(path: Path) -> None:
     """Raise StoreRefused where the folder of `path` is on a network file system."""
     kind = kind_of(path.parent)
-    if kind is not None and NETWORK.fullmatch(kind):
+    if is_network(kind):
         raise StoreRefused(
             path,
             f"its folder is on a network file system ({kind}), whose locks and syncs cannot be "
             "relied on; --allow-network-state takes the risk",
         )
+
+
+def is_network(kind: str | None) -> bool:
+    """Whether a file system of this type may be shared with other machines."""
+    return kind is not None and NETWORK.fullmatch(kind) is not None
 
 
 def kind_of(folder: Path) -> str | None:

@@ -96,6 +96,21 @@ def holding(path: Path, run_id: str) -> Iterator[None]:
         _release(fd)
 
 
+def held_by(path: Path, run_id: str) -> RunHeld | None:
+    """Who has the run's lock at `path`, None where it is free: it is taken for a moment, shared."""
+    with refusing(path):
+        fd = open_file(path, os.O_RDONLY)
+    try:
+        with refusing(path):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _held(fd, run_id)
+        return None
+    finally:
+        _release(fd)
+
+
 def lock_name(run_id: str) -> str:
     """A file name of the run's own: its id where that is a fit name, else a digest of it."""
     if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", run_id):
