@@ -69,6 +69,7 @@ class ExportStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._fd = -1
         with refusing(path):
             self._fd = disk.open_file(path, os.O_RDONLY)
         self._known: dict[str, _Entry] | None = None
@@ -119,6 +120,9 @@ class ExportStore:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
 
     def _refuse(self) -> NoReturn:
         raise unwritable(self._path)

@@ -112,15 +112,20 @@ class Writer:
         with refusing(self._path):
             if not self._create and disk.stamp(self._path) is None:
                 raise StoreRefused(self._path, "there is no such file")
-            self._made_folder |= disk.make_folder(self._path.parent)
         if not self._allow_network:
             file_system.demand_local(self._path)
+        with refusing(self._path):
+            self._made_folder |= disk.make_folder(self._path.parent)
         self._is_prepared = True
 
     def close(self) -> None:
         """Let go of what is in memory; what is on the disk needs no closing."""
         self.volume.forget()
         self._turn.close()
+
+    def __del__(self) -> None:
+        # Descriptors have no owner that would close them for a writer that nobody closed.
+        self.close()
 
     @property
     def _log(self) -> Log:
