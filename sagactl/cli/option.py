@@ -27,6 +27,15 @@ State = Annotated[
         show_default=False,
     ),
 ]
+NetworkState = Annotated[
+    bool,
+    typer.Option(
+        "--allow-network-state",
+        envvar="SAGACTL_ALLOW_NETWORK_STATE",
+        help="Write a state on a network file system, whose locks cannot be relied on.",
+        show_default=False,
+    ),
+]
 Output = Annotated[Format, typer.Option("-o", "--output", help="How data is printed.")]
 Definition = Annotated[Path, typer.Argument(help="The definition, a YAML file.", metavar="FILE")]
 Inputs = Annotated[

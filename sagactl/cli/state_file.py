@@ -36,6 +36,7 @@ class StateFiles:
 
     real: Path
     option: str = ""  # how a command names them, where they are not found by themselves
+    allow_network: bool = False
 
     @property
     def sandbox(self) -> Path:
@@ -71,15 +72,17 @@ class StateFiles:
                 return ExportStore(self.real)
         from sagactl.journal.tinydb_store import TinyDBStore
 
-        return TinyDBStore(self.path(sandbox=sandbox), create=create)
+        path = self.path(sandbox=sandbox)
+        return TinyDBStore(path, create=create, allow_network=self.allow_network)
 
 
-def state_files(option: Path | None) -> StateFiles:
+def state_files(option: Path | None, *, allow_network: bool = False) -> StateFiles:
     """The files that `--state`, else SAGACTL_STATE, else the working directory name."""
     path = option if option is not None else Path(os.environ.get("SAGACTL_STATE") or DEFAULT)
     if path.is_dir():
         raise Refused(f"{path}: the state is a file, and this is a folder")
-    return StateFiles(path, f" --state {shlex.quote(str(option))}" if option is not None else "")
+    named = f" --state {shlex.quote(str(option))}" if option is not None else ""
+    return StateFiles(path, named, allow_network)
 
 
 @dataclass(frozen=True)

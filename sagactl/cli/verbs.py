@@ -82,6 +82,7 @@ def run(
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
+    allow_network_state: option.NetworkState = False,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Run a saga to its end.
@@ -99,7 +100,7 @@ def run(
         raise Refused("--batch brings inputs and IDs: it goes without -i, --input-file and --id")
     if batch is None and id_from is not None:
         raise Refused("--id-from says where a line of --batch has its ID")
-    files = state_files(state)
+    files = state_files(state, allow_network=allow_network_state)
     start = running.Start(
         file, fail or [], tag or [], secrets_file, files, sandbox, waits=not no_wait
     )
@@ -163,6 +164,7 @@ def resume(
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
+    allow_network_state: option.NetworkState = False,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Go on from where a saga stands, forwards or backwards.
@@ -175,7 +177,12 @@ def resume(
     from sagactl.cli import running
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(state_files(state), fail or [], secrets_file, waits=not no_wait)
+    wish = running.Wish(
+        state_files(state, allow_network=allow_network_state),
+        fail or [],
+        secrets_file,
+        waits=not no_wait,
+    )
     raise typer.Exit(running.resume(ids or [], wish, output, every=every, extend=extend))
 
 
@@ -186,6 +193,7 @@ def compensate(
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
+    allow_network_state: option.NetworkState = False,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Stop going forwards and undo what was done.
@@ -195,7 +203,12 @@ def compensate(
     from sagactl.cli import running
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(state_files(state), fail or [], secrets_file, waits=not no_wait)
+    wish = running.Wish(
+        state_files(state, allow_network=allow_network_state),
+        fail or [],
+        secrets_file,
+        waits=not no_wait,
+    )
     raise typer.Exit(running.compensate(run_id, reason, wish, output))
 
 
@@ -229,6 +242,7 @@ def prune(
     sandbox: option.Sandboxed = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; else they are shown.")] = False,
     state: option.State = None,
+    allow_network_state: option.NetworkState = False,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Remove sagas that have ended. Without --yes it only shows which.
@@ -239,7 +253,13 @@ def prune(
     from sagactl.cli.state_file import state_files
 
     wanted = pruning.ended(status or [], saga, older_than)
-    pruning.prune(wanted, state_files(state), output, sandbox=sandbox, yes=yes)
+    pruning.prune(
+        wanted,
+        state_files(state, allow_network=allow_network_state),
+        output,
+        sandbox=sandbox,
+        yes=yes,
+    )
 
 
 def doctor(

@@ -9,6 +9,7 @@ import pytest
 from conftest import DEFINITIONS, Cli
 from journal.samples import story
 
+from sagactl.cli import app
 from sagactl.journal.compaction import compact
 from sagactl.journal.store import Append
 from sagactl.journal.tinydb_store import TinyDBStore
@@ -296,3 +297,43 @@ def test_a_pruned_saga_can_be_run_again(cli: Cli) -> None:
     assert cli("prune", *OLD, "--yes").out == "removed 1 saga\n"
     run(cli, "order-1", "--tag", "again=yes")
     assert listed(cli, "--sandbox", "--tag", "again") == ["order-1"]
+
+
+# --- where a state may lie
+
+
+@pytest.fixture
+def on_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a test, which the kernel's list of mounts calls a network file system."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"22 21 0:40 / {tmp_path}/share rw - nfs4 server:/share rw\n"
+    )
+    monkeypatch.setattr("sagactl.journal.file_system.MOUNTS", mounts)
+    share = tmp_path / "share"
+    share.mkdir()
+    monkeypatch.chdir(share)
+    return share
+
+
+def test_a_state_on_a_network_file_system_is_refused_unless_asked_for(
+    on_network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def typed(*arguments: str) -> int:
+        monkeypatch.setattr("sys.argv", ["sagactl", *arguments])
+        return app.run()
+
+    order = ("run", str(ORDER), "--sandbox", "--id", "a")
+    assert typed(*order) == 7
+    told = capsys.readouterr().err
+    assert "network file system (nfs4)" in told
+    assert "--allow-network-state" in told
+    assert list(on_network.iterdir()) == []
+    assert typed(*order, "--allow-network-state") == 0
+    assert typed("list", "--sandbox") == 0
+    assert "completed" in capsys.readouterr().out
+    assert typed("prune", "--older-than", "1ms", "--sandbox", "--yes") == 7
+    monkeypatch.setenv("SAGACTL_ALLOW_NETWORK_STATE", "1")
+    assert typed("prune", "--older-than", "1ms", "--sandbox", "--yes") == 0
+    assert typed(*order[:-1], "b") == 0
