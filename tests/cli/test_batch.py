@@ -318,6 +318,7 @@ def test_a_terminal_gets_a_bar(four: Cli, tmp_path: Path) -> None:
         dimensions=(30, 100),
         encoding="utf-8",
         timeout=60,
+        use_poll=True,
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -17,6 +17,7 @@ def on_terminal(cli: Cli, *arguments: str, columns: int = 100, **env: str) -> tu
         dimensions=(30, columns),
         encoding="utf-8",
         timeout=60,
+        use_poll=True,
     )
     child.expect(pexpect.EOF)
     child.close()

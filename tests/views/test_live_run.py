@@ -295,6 +295,7 @@ def spawn(cli: Cli, *more: str, **env: str) -> str:
         dimensions=(30, 100),
         encoding="utf-8",
         timeout=60,
+        use_poll=True,
     )
     child.expect(pexpect.EOF)
     child.close()
@@ -332,6 +333,7 @@ def test_the_table_is_drawn_on_stderr_alone(cli: Cli) -> None:
         env={**cli.environment, "TERM": "xterm-256color"},
         encoding="utf-8",
         timeout=60,
+        use_poll=True,
     )
     child.expect(pexpect.EOF)
     child.close()
