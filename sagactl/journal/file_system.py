@@ -7,7 +7,9 @@ list, nothing is refused.
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from sagactl.journal.refusal import StoreRefused
 
@@ -41,21 +43,49 @@ def is_network(kind: str | None) -> bool:
 def kind_of(folder: Path) -> str | None:
     """The type of the file system of a folder, such as ext4; None where nobody can say."""
     try:
-        mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         where = os.path.realpath(folder)
     except OSError:
         return None
-    best, kind = "", None
-    for mount in mounts:
-        fields, _, rest = mount.partition(" - ")
-        parts = fields.split(" ")
-        if len(parts) < 5 or not rest:
-            continue
-        point = ESCAPE.sub(lambda found: chr(int(found[1], 8)), parts[4])
-        # A later mount over the same place hides the earlier one.
-        if _is_within(where, point) and len(point) >= len(best):
-            best, kind = point, rest.split(" ")[0]
-    return kind
+    left = {mount.number: mount for mount in map(_mount, lines) if mount is not None}
+    within, kind = None, None
+    while True:
+        # As a path is walked: the first mount on the way is entered, and hides all behind its place
+        # but what was mounted inside it. The order of the lines says nothing.
+        entered = min(
+            (
+                mount
+                for mount in left.values()
+                if _is_within(where, mount.point)
+                and (mount.within == within if within else _is_outermost(mount, left))
+            ),
+            key=lambda mount: len(mount.point),
+            default=None,
+        )
+        if entered is None:
+            return kind
+        del left[entered.number]
+        within, kind = entered.number, entered.kind
+
+
+class _Mount(NamedTuple):
+    number: str
+    within: str  # the number of the mount that it lies in
+    point: str
+    kind: str
+
+
+def _mount(line: str) -> _Mount | None:
+    fields, _, rest = line.partition(" - ")
+    parts = fields.split(" ")
+    if len(parts) < 5 or not rest:
+        return None
+    point = ESCAPE.sub(lambda found: chr(int(found[1], 8)), parts[4])
+    return _Mount(parts[0], parts[1], point, rest.split(" ")[0])
+
+
+def _is_outermost(mount: _Mount, mounts: Mapping[str, _Mount]) -> bool:
+    return mount.within == mount.number or mount.within not in mounts
 
 
 def _is_within(path: str, point: str) -> bool:
