@@ -124,6 +124,11 @@ def _salvaged(saved: Salvage) -> Json:
     return {
         "path": str(saved.path),
         "saved": saved.saved,
-        "lost": [{"id": run_id, "reason": reason} for run_id, reason in saved.lost.items()],
+        "doubtful": _reasons(saved.doubts),
+        "lost": _reasons(saved.lost),
         "other_tables": saved.has_others,
     }
+
+
+def _reasons(reasons: dict[str, str]) -> Json:
+    return [{"id": run_id, "reason": reason} for run_id, reason in reasons.items()]

@@ -1,12 +1,13 @@
 """A log read for all that is sound in it, past every place that is not.
 
 What the log's own reader takes for a tear is one here too, and nothing in it counts. Elsewhere the
-lines that are not sound are gaps: the names that can still be read in them tell whom they concern.
+lines that are not sound are gaps: the names that can still be read in them tell whom they concern,
+but never whom else.
 """
 
 import re
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+import string
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -20,8 +21,8 @@ from sagactl.journal.refusal import StoreRefused
 JOINT = re.compile(rb"\].(?=[0-9a-f]{8} \[)", re.DOTALL)
 BEFORE_DOCUMENT = re.compile(rb'"(?:events|runs)",\d{1,18},(?=\{)')
 
-# What a disk lost is zeros, and how many lines stood there is anybody's guess.
-BLANK = b"\0\0"
+# What a line is written in.
+PRINTABLE = string.printable.encode()
 
 
 @dataclass
@@ -33,36 +34,31 @@ class Gap:
     last_good: str
     ends: int
     lines: int = 0
-    names: Counter[str] = field(default_factory=Counter)
-    nameless: int = 0  # lines that do not say whose they are
-    is_blank: bool = False
+    names: set[str] = field(default_factory=set)
+    is_text: bool = True
     is_within: bool = False  # sound lines of its commit stand beside it
 
     def add(self, raw: bytes) -> None:
-        names = names_in(raw, BEFORE_DOCUMENT)
-        self.names.update(names)
-        self.nameless += not names
+        self.names |= names_in(raw, BEFORE_DOCUMENT)
         self.lines += 1
-        self.is_blank |= BLANK in raw
+        # A single byte may be anything. What a disk lost, or has of another file, is more.
+        self.is_text &= len(raw.translate(None, PRINTABLE)) < 2
         self.ends += len(raw)
 
-    def hides(self, known: Container[str]) -> bool:
+    @property
+    def hides(self) -> bool:
         """Whether what happened to a saga may have stood here and left no other trace.
 
         A commit has two lines for each of its sagas, an event and the summary behind it: of a
-        single line that is not sound the other one tells.
+        single line that is not sound the other one tells. Of more nobody knows what they were.
         """
-        if self.is_blank:
-            return True
-        if not self.nameless and all(n > 1 or name in known for name, n in self.names.items()):
-            return False
-        return not (self.lines == 1 and self.is_within)
+        return not (self.is_text and self.is_within and self.lines == 1)
 
     def damage(self, path: Path) -> Damage:
         size = self.ends - self.begins
         reason = MISMATCH if self.lines == 1 else f"its {size} bytes do not match their checksums"
-        record = f"record {self.begins}"
-        return Damage(path, self.offset, size, record, reason, tuple(self.names), self.last_good)
+        record, names = f"record {self.begins}", tuple(sorted(self.names))
+        return Damage(path, self.offset, size, record, reason, names, self.last_good)
 
 
 class LogScan:

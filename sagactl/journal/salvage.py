@@ -1,8 +1,9 @@
 """What is whole in a damaged state, in a state of its own; the damaged one stays as it is.
 
 A saga is saved with all of its events or not at all: half a history would send again what was sent,
-or forget what is to be undone. Nor is one saved that may have gone on where nothing can be read,
-unless it has ended. What stands in tables that are not ours is left behind.
+or forget what is to be undone. Nor is one saved that may have gone on where nothing can be read.
+One that had ended is, and told: hardly any goes on, but it may have been compensated or removed.
+What stands in tables that are not ours is left behind.
 """
 
 from collections.abc import Iterator
@@ -10,17 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagactl.journal import disk
-from sagactl.journal.codec import build
 from sagactl.journal.compaction import begin_log
 from sagactl.journal.document import document_line, text_of, uncollected
 from sagactl.journal.lock import Turn
 from sagactl.journal.packing import Packing
-from sagactl.journal.refusal import StateDamaged, StoreRefused, refusing
-from sagactl.journal.store import Summary
+from sagactl.journal.refusal import StoreRefused, refusing
 from sagactl.journal.survey import Survey, surveyed
 from sagactl.journal.trail import Account
 from sagactl.journal.volume import log_path
 from sagactl.journal.writer import Writer
+from sagactl.machine.state import ENDED
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Salvage:
 
     path: Path
     saved: list[str] = field(default_factory=list)
+    doubts: dict[str, str] = field(default_factory=dict)  # of some that are saved, and had ended
     lost: dict[str, str] = field(default_factory=dict)
     has_others: bool = False  # tables that are not ours, which are left behind
 
@@ -66,25 +67,17 @@ def _whole(survey: Survey, result: Salvage) -> Iterator[Account]:
     named = {run_id for damage in survey.damages for run_id in damage.runs}
     for account in survey.accounts():
         named.discard(account.run_id)
-        why = account.flaw or _mistake(survey, account) or survey.doubt(account)
-        if why:
-            result.lost[account.run_id] = why
-        else:
-            result.saved.append(account.run_id)
-            yield account
-    for run_id in sorted(filter(survey.is_unknown, named)):
+        why = account.flaw or survey.mistake(account)
+        doubt = "" if why else survey.doubt(account)
+        if why or (doubt and account.state not in ENDED):
+            result.lost[account.run_id] = why or doubt
+            continue
+        if doubt:
+            result.doubts[account.run_id] = doubt
+        result.saved.append(account.run_id)
+        yield account
+    for run_id in sorted(filter(survey.is_lost, named)):
         result.lost[run_id] = "nothing of it can be read"
-
-
-def _mistake(survey: Survey, account: Account) -> str:
-    """Why documents that are sound make no saga all the same."""
-    document = survey.document(account)
-    values = {key: value for key, value in document.items() if key not in ("events", "span")}
-    try:
-        build(Summary, values, survey.path, "its summary")
-    except StateDamaged as refusal:
-        return refusal.reason
-    return survey.mistake(account)
 
 
 def _fill(packing: Packing, survey: Survey, accounts: list[Account]) -> None:

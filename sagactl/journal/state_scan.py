@@ -4,10 +4,12 @@ Where it has the layout it is read line by line, with or without its first line:
 checksum tells by itself whether it is sound. In any other layout it is read as JSON or not at all.
 """
 
+import json
 import mmap
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +36,7 @@ DOCUMENT_LABEL = re.compile(rb'"[1-9]\d{0,17}":(?=\{)')
 DOCUMENT_END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 BEFORE_DOCUMENT = re.compile(rb'"\d{1,18}":(?=\{"run)')
 LABEL = re.compile(rb'"(\d{1,18})":\{"run(_id)?"')
+LOOSE_RUN = re.compile(rb'"run(?:_id)?":\s*("(?:[^"\\]|\\.)*")(?=,\s*"(?:seq|saga)"|[^:]{0,9}\Z)')
 
 # The lines between the documents, where the first line does not say where the tables are.
 FRAMES = (b"", b'"events":{', b"},", b'"runs":{', b"}}")
@@ -229,7 +232,8 @@ class LooseScan:
         try:
             self._tables, self.format = read_tables(path, content)
         except StateDamaged as refusal:
-            self._tell(refusal.where, refusal.reason.partition(": ")[2])
+            names = tuple(sorted(_names(content)))
+            self._tell(refusal.where, refusal.reason.partition(": ")[2], names)
         self.has_others = bool(self._tables.keys() - set(OURS))
 
     def found(self) -> Iterator[Found]:
@@ -271,3 +275,12 @@ class LooseScan:
 
     def _tell(self, record: str, reason: str, runs: tuple[str, ...] = ()) -> None:
         self.damages.append(Damage(self._path, None, 0, record, reason, runs))
+
+
+def _names(content: bytes) -> set[str]:
+    """The runs that a file names which is no JSON any more."""
+    names = set()
+    for found in LOOSE_RUN.finditer(content):
+        with suppress(ValueError):
+            names.add(str(json.loads(found[1])))
+    return names

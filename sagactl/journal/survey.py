@@ -4,8 +4,8 @@ Where a `volume` stops at the first damage a survey goes on: whoever is to be to
 save what is whole, comes here. It takes no lock and changes nothing.
 
 A run is whole where its events stand in order, 1 to n, as many as its last summary counts. That
-summary is its last word only if none may have stood in bytes that are lost: a run that has not
-ended, and was not heard of behind them, is in doubt.
+summary is its last word only if none may have stood in bytes that are lost: a run that was not
+heard of behind them is in doubt.
 """
 
 import math
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sagactl.journal import disk
-from sagactl.journal.codec import decode
+from sagactl.journal.codec import build, decode
 from sagactl.journal.document import Document, parse_document, uncollected
 from sagactl.journal.finding import Damage, Found
 from sagactl.journal.line import REMOVED, decode_line
@@ -26,12 +26,12 @@ from sagactl.journal.log_scan import LogScan
 from sagactl.journal.loose import OURS, UNCHECKED
 from sagactl.journal.refusal import StateDamaged, refusing
 from sagactl.journal.state_scan import Content, StateScan, scan_state
+from sagactl.journal.store import Summary
 from sagactl.journal.trail import Account, Spot, Stretch, Trail, event_of
 from sagactl.journal.volume import FIRST_POSITION, log_path
 from sagactl.machine.event import Event, RunStarted
 from sagactl.machine.moves import IllegalMove
 from sagactl.machine.run import replay
-from sagactl.machine.state import ENDED
 
 
 class Survey:
@@ -49,6 +49,7 @@ class Survey:
         self._log = log
         self._trails: dict[str, Trail] = {}
         self._removed: dict[tuple[bytes, int], int] = {}
+        self._gaps = [] if log is None else log.gaps
         self._lost: list[tuple[float, str]] = []  # up to where something may be hidden, and where
         self._collect()
 
@@ -66,14 +67,17 @@ class Survey:
                     self._check(account)
                 yield account
 
-    def is_unknown(self, run_id: str) -> bool:
-        """Whether no sound line is about a run."""
-        return run_id not in self._trails
+    def is_lost(self, run_id: str) -> bool:
+        """Whether a run that is named in what is damaged, and is no account, was not removed."""
+        trail = self._trails.get(run_id)
+        if trail is None:
+            return True
+        removed_at = self._removed.get((b"runs", max(trail.summaries, default=0)), 0)
+        return any(gap.begins > removed_at for gap in self._gaps if run_id in gap.names)
 
     def doubt(self, account: Account) -> str:
         """Why nobody knows whether a whole run has gone on since; empty where it has not."""
-        if account.state in ENDED or account.summary is None:
-            return ""
+        assert account.summary is not None
         as_of = account.summary[1].as_of
         where = next((where for ends, where in self._lost if ends > as_of + 1), None)
         return "" if where is None else f"what it did last may have stood in what is lost: {where}"
@@ -91,9 +95,12 @@ class Survey:
         return [(doc_id, self._text(spot)) for doc_id, spot in events]
 
     def mistake(self, account: Account) -> str:
-        """Why the events of a whole run, which are sound, make no run; empty where they do."""
+        """Why the documents of a whole run, which are sound, make no run; empty where they do."""
+        summary = self.document(account)
+        values = {key: value for key, value in summary.items() if key not in ("events", "span")}
         events: list[Event] = []
         try:
+            build(Summary, values, self.path, "its summary")
             for doc_id, text in self.texts(account):
                 where = f'document {doc_id} of table "events"'
                 events.append(decode(parse_document(text).get("event"), self.path, where))
@@ -125,8 +132,8 @@ class Survey:
             self.torn_at = self._log.torn_at
             self._lost += [
                 (gap.ends, f'"{self.log_path.name}" at offset {gap.offset}')
-                for gap in self._log.gaps
-                if gap.hides(self._trails)
+                for gap in self._gaps
+                if gap.hides
             ]
         self._compare()
 
@@ -167,33 +174,33 @@ class Survey:
         return self._removed.get((table, doc_id), -1) > spot.as_of
 
     def _account(self, run_id: str, trail: Trail) -> Account | None:
+        events: list[tuple[int, Spot]] | None
         summaries = {
             i: s for i, s in trail.summaries.items() if not self._is_gone(b"runs", i, s[0])
         }
         last = max(trail.summaries, default=0)
-        if last and last not in summaries:
-            return None
-        if last and trail.is_plain and not self._removed and len(summaries) == 1:
-            events, count = None, trail.stretches[0].last
-            good = count
-        else:
-            events = self._events(trail, last)
-            count = len(events)
-            numbers = enumerate(spot.number for _, spot in events)
-            good = next((at for at, number in numbers if number != at + 1), count)
-        if not last:
+        if last not in summaries:
+            # It was removed: what came later is of one that began again.
+            events = self._events(trail, max(last, self._removed.get((b"runs", last), 0)))
             flaw = "its summary cannot be read"
-            return Account(run_id, "", None, count, good, flaw, events) if events else None
+            good = _unbroken(events)
+            return Account(run_id, "", None, len(events), good, flaw, events) if events else None
+        if trail.is_plain and not self._removed and len(summaries) == 1:
+            events = None
+            count = good = trail.stretches[0].last
+        else:
+            # It may have been removed and begun again: what is older is not its own.
+            events = self._events(trail, max((i for i in trail.summaries if i < last), default=0))
+            count = len(events)
+            good = _unbroken(events)
         summary, state = summaries[last]
         flaw = _flaw(summary.number, good, count)
         if flaw and len(summaries) > 1:
             flaw = "it is there twice"
         return Account(run_id, state, (last, summary), count, good, flaw, events)
 
-    def _events(self, trail: Trail, last: int) -> list[tuple[int, Spot]]:
-        """The events of a run, of which `last` is the summary."""
-        # It may have been removed and begun again: what is older is not its own.
-        begins = max((doc_id for doc_id in trail.summaries if doc_id < last), default=0)
+    def _events(self, trail: Trail, begins: int) -> list[tuple[int, Spot]]:
+        """The events of a run that have higher ids."""
         events = {**dict(self._expanded(trail.stretches)), **trail.events}
         return sorted(
             (doc_id, spot)
@@ -313,6 +320,12 @@ def _opened_log(path: Path, stack: ExitStack) -> BinaryIO | None:
         except FileNotFoundError:
             return None
         return stack.enter_context(open(fd, "rb", buffering=1 << 20))
+
+
+def _unbroken(events: list[tuple[int, Spot]]) -> int:
+    """How many events there are up to the first one that is missing."""
+    numbers = enumerate(spot.number for _, spot in events)
+    return next((at for at, number in numbers if number != at + 1), len(events))
 
 
 def _flaw(count: int, good: int, found: int) -> str:

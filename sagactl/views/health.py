@@ -105,10 +105,11 @@ def _damage_lines(damage: Document) -> Iterator[str]:
 
 def _salvage_lines(salvage: Document) -> Iterator[str]:
     yield f"{salvage['path']}: {_count(len(salvage['saved']), 'saga')} saved, whole"
-    for lost in salvage["lost"][:SHOWN]:
-        yield f"  not saved: {lost['id']}: {lost['reason']}"
-    if len(salvage["lost"]) > SHOWN:
-        yield f"  not saved: {len(salvage['lost']) - SHOWN} more; -o json tells all"
+    for kind, label in (("doubtful", "saved as it had ended"), ("lost", "not saved")):
+        for saga in salvage[kind][:SHOWN]:
+            yield f"  {label}: {saga['id']}: {saga['reason']}"
+        if len(salvage[kind]) > SHOWN:
+            yield f"  {label}: {len(salvage[kind]) - SHOWN} more; -o json tells all"
     if salvage["other_tables"]:
         yield "  not saved: tables that are not sagactl's"
 
