@@ -415,8 +415,6 @@ BY_HAND: dict[str, Edit] = {
 @pytest.fixture
 def state(cli: Cli) -> Callable[[Edit], Path]:
     """Puts all of a state where the stock TinyDB reads it, and edits it there."""
-    if cli("doctor", "--help").status != 0:
-        pytest.skip("there is no `sagactl doctor --compact` yet to put a state into one file")
 
     def edited(edit: Edit) -> Path:
         told = cli("doctor", "--compact")
@@ -440,6 +438,10 @@ def test_S18_a_state_edited_by_hand_is_not_believed_for_what_is_sent_next(
         interrupted(service, cli, trip)
         path = state(BY_HAND[edit])
         content = path.read_bytes()
+        examined = cli("doctor")
+        assert examined.status == 7, examined
+        assert f"damage: {Path('.sagactl') / path.name}" in examined.out
+        assert "concerns s18" in examined.out
         told = ended(service.start(cli, "resume", "--all"))
         if told.status == 7:
             assert path.name in told.err
