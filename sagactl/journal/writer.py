@@ -32,7 +32,6 @@ class Writer:
         self._allow_network = allow_network
         self._turn = Turn(path.with_name(f"{path.name}.lock"))
         self._is_prepared = False
-        self._made_folder = False
         self._is_closed = False  # to other users, whoever made the files
         self._begins: int | None = None  # while there is a commit: where it begins
         self._compacted: Log | None = None
@@ -115,7 +114,10 @@ class Writer:
         if not self._allow_network:
             file_system.demand_local(self._path)
         with refusing(self._path):
-            self._made_folder |= disk.make_folder(self._path.parent)
+            made_folder = disk.make_folder(self._path.parent)
+        # Whoever made the folder is the one who knows; another may be the first to write in it.
+        if made_folder:
+            self._keep_from_git()
         self._is_prepared = True
 
     def close(self) -> None:
@@ -136,7 +138,8 @@ class Writer:
         """Make what there is into a state of this format, with a log."""
         snapshot = self.volume.snapshot
         if snapshot is None:
-            self._keep_from_git()
+            if self._path.parent.name == ".sagactl":
+                self._keep_from_git()
             compaction.create(self._path)
         else:
             compaction.upgrade(self.volume)
@@ -162,8 +165,6 @@ class Writer:
 
     def _keep_from_git(self) -> None:
         """States hold what customers sent; only a folder of our own is told to git like this."""
-        if not self._made_folder and self._path.parent.name != ".sagactl":
-            return
         ignore = self._path.with_name(".gitignore")
         with refusing(ignore):
             disk.write_where_empty(ignore, b"*\n")
