@@ -18,7 +18,6 @@ from sagactl.journal.line import Line, decode_header, decode_line, encode_header
 from sagactl.journal.log import MAX_HEADER, MISMATCH, damaged_at
 from sagactl.journal.refusal import StoreRefused
 
-JOINT = re.compile(rb"\].(?=[0-9a-f]{8} \[)", re.DOTALL)
 BEFORE_DOCUMENT = re.compile(rb'"(?:events|runs)",\d{1,18},(?=\{)')
 
 # What a line is written in.
@@ -40,7 +39,7 @@ class Gap:
 
     def add(self, raw: bytes) -> None:
         self.names |= names_in(raw, BEFORE_DOCUMENT)
-        self.lines += 1
+        self.lines += max(1, len(BEFORE_DOCUMENT.findall(raw)))  # a line end may be lost
         # A single byte may be anything. What a disk lost, or has of another file, is more.
         self.is_text &= len(raw.translate(None, PRINTABLE)) < 2
         self.ends += len(raw)
@@ -114,7 +113,6 @@ class LogScan:
                     gap.is_within = before is not None and before.rest > 0
                     gaps.append(gap)
                 gaps[-1].add(raw)
-                lines += self._joined(raw, position)
                 is_whole = False
             else:
                 if gaps and gaps[-1].ends == position:
@@ -146,15 +144,6 @@ class LogScan:
             return
         self.gaps += gaps
         yield from lines
-
-    def _joined(self, raw: bytes, position: int) -> Iterator[Found]:
-        """The sound lines of several that are one because a line end is lost."""
-        begin = 0
-        for end in (*(joint.end() for joint in JOINT.finditer(raw)), len(raw)):
-            line = decode_line(raw[begin : end - 1], position + begin)
-            if line is not None:
-                yield self._found(line, end - begin)
-            begin = end
 
     def _found(self, line: Line, size: int) -> Found:
         table, doc_id, text = line.change

@@ -32,8 +32,6 @@ from sagactl.journal.snapshot import (
 Content = mmap.mmap | bytes
 
 DOCUMENT = re.compile(rb'"([1-9]\d{0,17})":(\{.*),"crc":"([0-9a-f]{8})"\},?')
-DOCUMENT_LABEL = re.compile(rb'"[1-9]\d{0,17}":(?=\{)')
-DOCUMENT_END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 BEFORE_DOCUMENT = re.compile(rb'"\d{1,18}":(?=\{"run)')
 LABEL = re.compile(rb'"(\d{1,18})":\{"run(_id)?"')
 LOOSE_RUN = re.compile(rb'"run(?:_id)?":\s*("(?:[^"\\]|\\.)*")(?=,\s*"(?:seq|saga)"|[^:]{0,9}\Z)')
@@ -137,7 +135,8 @@ class PackedScan:
     def between(self, start: int, stop: int) -> Iterator[Found]:
         for at, line in self._lines(start, stop):
             found = self._sound(DOCUMENT.fullmatch(line), at)
-            yield from self._joined(line, at) if found is None else (found,)
+            if found is not None:
+                yield found
 
     def _documents(self, start: int, stop: int) -> Iterator[Found]:
         unsound: list[bytes] = []
@@ -152,25 +151,8 @@ class PackedScan:
             elif unsound or self._numbers is not None or line not in FRAMES:
                 place = place if unsound else (at, self._last_good)
                 unsound.append(line)
-                yield from self._joined(line, at)
         if unsound:
             self._tell_lines(unsound, *place)
-
-    def _joined(self, line: bytes, at: int) -> Iterator[Found]:
-        """The sound documents of a line in which what stands between two is lost.
-
-        Each begins where the one in front of it ends: farther in it may be a customer's.
-        """
-        begin = 0
-        while label := DOCUMENT_LABEL.match(line, begin):
-            for end in DOCUMENT_END.finditer(line, label.end()):
-                found = self._sound(DOCUMENT.fullmatch(line, begin, end.end()), at)
-                if found is not None:
-                    yield found
-                    begin = end.end() + len(b",\n")
-                    break
-            else:
-                return
 
     def _sound(self, found: "re.Match[bytes] | None", at: int) -> Found | None:
         if found is None:

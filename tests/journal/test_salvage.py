@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,8 @@ def logged(store: TinyDBStore) -> Iterator[object]:
     yield store.append("l-ends", story("l-ends"), "pending")
     together = [Append(name, [small(name)], "started") for name in ("c-1", "c-2", "c-3")]
     yield store.append_all(together)
-    yield store.append("c-2", [passed(4.0)], "pending")
+    again = [Append(name, [passed(4.0)], "pending") for name in ("c-1", "c-2", "c-3")]
+    yield store.append_all(again)
 
 
 def log_alone(path: Path) -> Iterator[object]:
@@ -299,6 +301,34 @@ def test_of_a_damaged_state_the_last_words_are_saved_or_none(
         state.path.with_name(name).write_bytes(damage)
         demand_truth(state, f"{name}: {how}")
         state.path.with_name(name).write_bytes(state.files[name])
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\xff"], ids=["zeros", "ones"])
+def test_what_stood_where_nothing_can_be_read_is_not_taken_for_nothing(
+    path: Path, fill: bytes
+) -> None:
+    """Whole commits, and from within one to within the next."""
+    state = sample(path, both)
+    log = state.files[LOG]
+    ends = sorted(state.after)
+    for begin, end in pairwise(ends[:-2]):
+        for start, stop in ((begin, end), (begin + 9, end - 9), (begin - 90, end + 90)):
+            lost = fill * (stop - start)
+            path.with_name(LOG).write_bytes(log[:start] + lost + log[stop:])
+            demand_truth(state, f"{fill!r} from {start} to {stop}")
+
+
+@pytest.mark.parametrize("make", [both, log_alone])
+def test_a_log_without_its_first_line_is_read_on(
+    path: Path, make: Callable[[Path], Iterator[object]]
+) -> None:
+    state = sample(path, make)
+    log = state.files[LOG]
+    path.with_name(LOG).write_bytes(b"\0" * 20 + log[20:])
+    demand_truth(state, "no header")
+    _, saved = saved_from(path)
+    assert saved is not None
+    assert set(saved.saved) == set(state.sagas)
 
 
 def other_log(path: Path, *, is_later: bool) -> bytes:
