@@ -55,7 +55,7 @@ def read_whole(path: Path) -> bytes:
     try:
         return read_all(fd)
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def read_all(fd: int) -> bytes:
@@ -79,13 +79,16 @@ def open_file(path: Path, flags: int) -> int:
     try:
         _demand_regular(fd)
     except BaseException:
-        os.close(fd)
+        close(fd)
         raise
     return fd
 
 
 def close(fd: int) -> None:
-    """Let go of a file: where that fails, it is closed all the same, and was synced before."""
+    """Let go of a file: where that fails, it is closed all the same.
+
+    Nothing is lost by it: what must last was synced before.
+    """
     with suppress(OSError):
         os.close(fd)
 
@@ -97,7 +100,7 @@ def close_to_others(path: Path) -> None:
         if os.fstat(fd).st_mode & 0o077:
             os.fchmod(fd, OWNER_ONLY)
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def write_whole(path: Path, fill: Callable[[int], None]) -> None:
@@ -144,7 +147,7 @@ def append_to_temporary(path: Path, content: bytes) -> None:
         write_all(fd, content)
         os.fsync(fd)
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def write_where_empty(path: Path, content: bytes) -> None:
@@ -157,7 +160,7 @@ def write_where_empty(path: Path, content: bytes) -> None:
         if os.fstat(fd).st_size == 0:
             write_all(fd, content)
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def make_folder(folder: Path) -> bool:
@@ -188,7 +191,7 @@ def _write_new(name: str, fill: Callable[[int], None], folder: int) -> None:
         fill(fd)
         os.fsync(fd)
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def write_at(fd: int, content: bytes, offset: int) -> None:
@@ -242,7 +245,7 @@ def _opened(folder: Path) -> Iterator[int]:
     try:
         yield fd
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def _stamp(status: os.stat_result) -> Stamp:

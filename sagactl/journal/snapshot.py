@@ -92,7 +92,7 @@ def read_snapshot(path: Path) -> Snapshot | None:
             whole.close()
         return loose_snapshot(path, stamp, disk.read_all(fd))
     finally:
-        os.close(fd)
+        disk.close(fd)
 
 
 def _packed(path: Path, stamp: disk.Stamp, whole: mmap.mmap) -> "PackedSnapshot | None":

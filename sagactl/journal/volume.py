@@ -191,7 +191,7 @@ class Volume:
             try:
                 self.log = Log(path, fd, refused)
             except BaseException:
-                os.close(fd)
+                disk.close(fd)
                 raise
         if self.snapshot is None:
             is_first = self.log.begins == FIRST_POSITION and self.log.is_empty()

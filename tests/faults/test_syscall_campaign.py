@@ -42,7 +42,7 @@ UNFORGIVEN = {"pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2
 # What a signal may interrupt; the others never say EINTR.
 INTERRUPTED = {
     "open", "openat", "read", "pread64", "write", "pwrite64", "flock", "fsync", "fdatasync",
-    "ftruncate", "fallocate",
+    "ftruncate", "fallocate", "close",
 }  # fmt: skip
 
 # What every work must come to, or it was not watched: parts of names, which differ from one
@@ -363,6 +363,13 @@ def test_S2_S3_a_call_of_each_name_leaves_old_or_new(
 ) -> None:
     bench = Bench(tracer, quick, name)
     print(judge(bench, name, some(bench.calls)))
+
+
+def test_S3_an_interrupted_close_refuses_nothing(tracer: Tracer, quick: Path) -> None:
+    bench = Bench(tracer, quick, "append")
+    closes = [nth for nth, call in enumerate(bench.calls, 1) if call == "close"]
+    assert closes
+    print(judge(bench, "append", [Case(nth, "close", "EINTR") for nth in closes]))
 
 
 @pytest.mark.long
