@@ -9,7 +9,6 @@ from pathlib import Path
 from sagactl.cli.beginning import (
     Begin,
     checked_faults,
-    digest_of,
     existing_run,
     operator,
     parse_tags,
@@ -245,10 +244,13 @@ def _tell_deadline(kept: Kept, stage: Stage, extended: float | None) -> None:
 
 
 def _tell_changed(kept: Kept) -> None:
-    path = Path(kept.run.definition.name)
-    try:
-        text = path.read_bytes()
-    except OSError:
-        return
-    if digest_of(text) != kept.run.digest:
-        note(f"{path} has changed since; the saga goes on with the definition it began with")
+    for name, kept_text in {
+        kept.run.definition.name: kept.run.definition.text,
+        **kept.run.children,
+    }.items():
+        try:
+            text = Path(name).read_bytes()
+        except OSError:
+            continue
+        if text != kept_text.encode():
+            note(f"{name} has changed since; the saga goes on with the definition it began with")

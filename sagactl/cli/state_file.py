@@ -121,13 +121,13 @@ def read_run(store: Store, run_id: str) -> Kept:
 
 def plan_of(run: Run) -> Plan:
     """The plan of the definition that the run began with, whatever the file says now."""
-    return _plan(run.definition, run.sandbox)
+    return _plan(run.definition, tuple(run.children.items()), run.sandbox)
 
 
 @lru_cache(maxsize=16)
-def _plan(definition: Source, sandbox: bool) -> Plan:
+def _plan(definition: Source, children: tuple[tuple[str, str], ...], sandbox: bool) -> Plan:
     """One plan for all runs of one definition: of a batch there may be thousands."""
-    saga = rebuild(definition)
+    saga = rebuild(definition, dict(children))
     if sandbox:
         from sagactl.rehearsal.stage import staged
 

@@ -33,7 +33,7 @@ BOUNDS = {
 }
 CODES = {"type": "wrong-type", "enum": "unknown-word", "pattern": "wrong-form"}
 # Words of the language that this version does not carry out: said, never silently ignored.
-NOT_YET = ("for_each", "max_parallel", "await", "sleep", "wait_for", "auth")
+NOT_YET = ("await", "wait_for", "auth")
 SHOWN = 40
 
 
@@ -102,7 +102,7 @@ def _owners(name: str, whole: Mapping[str, Any]) -> str:
 
 
 def _missing_keys(root: Node, mistake: Mistake) -> Iterator[Fault]:
-    known = mistake.schema["properties"]
+    known = mistake.schema.get("properties", {})
     unknown = [name for name in mistake.value if name not in known]
     node = descend(root, mistake.path)
     for name in mistake.wanted:

@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. It keeps its whole definition: the text, and its SHA-256 as `digest`."""
+    """A run began. It keeps its whole definition: the texts, and their SHA-256 as `digest`."""
 
     run_id: str
     saga: str
@@ -34,6 +34,7 @@ class RunStarted(Event):
     faults: list[str]
     sagactl: str
     tags: dict[str, str] = field(default_factory=dict)
+    children: dict[str, str] = field(default_factory=dict)  # the texts of sub-sagas, by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,57 @@ class StepEvent(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSkipped(StepEvent):
     """Its `when` was false."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstancesBegan(StepEvent):
+    """A `for_each` step became one instance for each of `items`, called `step[0]` and so on."""
+
+    items: list[Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildBegan(StepEvent):
+    """A sub-saga began with its own `input`; its steps are called `step/name`."""
+
+    saga: str
+    input: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersSucceeded(StepEvent):
+    """Every instance, or every step of the sub-saga, is through."""
+
+    result: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersTurned(StepEvent):
+    """The saga turned back: what its members did is undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersUndone(StepEvent):
+    """Nothing is left of what its members did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersVoid(StepEvent):
+    """None of its members had any effect. `detail` says which one failed, and why, if any did."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepBegan(StepEvent):
+    """It ends `duration_s` seconds later, whoever is there to see it."""
+
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepEnded(StepEvent):
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

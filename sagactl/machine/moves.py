@@ -15,6 +15,9 @@ What the next attempt's refusal proves is only that *that* attempt did nothing.
 `failed` means failed without effect, which is why it has no arrow to `compensating`. `completed`
 has one, and so has `unknown`: what may have happened is undone.
 
+A step may stand for several: the instances of a `for_each`, or the steps of a sub-saga. It executes
+while they do, and its members move by the same table under their own names.
+
 `stuck` means that a person is needed. `resume` reopens it where it stood, hence three arrows.
 
 The saga's own state is nowhere stored: `run.saga_state` sees it in the steps.
@@ -52,6 +55,15 @@ MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
     (PENDING, e.ActionBegan): EXECUTING,
     (PENDING, e.ActionFailed): FAILED,  # an expression failed: nothing could be sent
     (PENDING, e.ActionRefused): STUCK,  # the same past the pivot
+    (PENDING, e.SleepBegan): EXECUTING,
+    (PENDING, e.InstancesBegan): EXECUTING,
+    (PENDING, e.ChildBegan): EXECUTING,
+    (EXECUTING, e.SleepEnded): COMPLETED,
+    (EXECUTING, e.MembersSucceeded): COMPLETED,
+    (EXECUTING, e.MembersTurned): COMPENSATING,
+    (COMPLETED, e.MembersTurned): COMPENSATING,
+    (COMPENSATING, e.MembersUndone): COMPENSATED,
+    (COMPENSATING, e.MembersVoid): FAILED,
     (EXECUTING, e.ActionBegan): EXECUTING,
     (EXECUTING, e.ActionSucceeded): COMPLETED,
     (EXECUTING, e.ActionNotSent): EXECUTING,

@@ -81,8 +81,25 @@ class StepRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """What a step that stands for several began with.
+
+    `items` are those of a `for_each`, None for a sub-saga, which has a name and an `input`.
+    """
+
+    began_at: float
+    items: tuple[Json, ...] | None = None
+    saga: str = ""
+    input: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a saga. Steps that nothing happened to yet are not in `steps`."""
+    """One execution of a saga. Steps that nothing happened to yet are not in `steps`.
+
+    A step's path is its name; behind it stands which instance it is (`ship[2]`), and in front of it
+    the sub-saga it belongs to (`payment/charge`).
+    """
 
     id: str
     saga: str
@@ -100,6 +117,8 @@ class Run:
     cancelled: bool = False
     cancel_reason: str = ""
     steps: Mapping[str, StepRun] = field(default_factory=dict)
+    members: Mapping[str, Members] = field(default_factory=dict)
+    children: Mapping[str, str] = field(default_factory=dict)  # texts of sub-sagas by name
 
     def step(self, name: str) -> StepRun:
         return self.steps.get(name, UNTOUCHED)
@@ -137,8 +156,18 @@ def apply(run: Run | None, event: e.Event) -> Run:
         case e.StepEvent():
             step = run.step(event.step)
             moved = replace(_step_after(step, event), state=move(step.state, event))
-            return replace(run, steps={**run.steps, event.step: moved})
+            members = _members_after(run.members, event)
+            return replace(run, steps={**run.steps, event.step: moved}, members=members)
     raise ValueError(f"a run cannot take {type(event).__name__}")
+
+
+def _members_after(members: Mapping[str, Members], event: e.StepEvent) -> Mapping[str, Members]:
+    match event:
+        case e.InstancesBegan():
+            return {**members, event.step: Members(event.at, items=tuple(event.items))}
+        case e.ChildBegan():
+            return {**members, event.step: Members(event.at, saga=event.saga, input=event.input)}
+    return members
 
 
 def _started(event: e.RunStarted) -> Run:
@@ -152,6 +181,7 @@ def _started(event: e.RunStarted) -> Run:
         env=event.env,
         sandbox=event.sandbox,
         faults=tuple(event.faults),
+        children=event.children,
         started_at=event.at,
         updated_at=event.at,
     )
@@ -187,6 +217,17 @@ def _step_after(step: StepRun, event: e.StepEvent) -> StepRun:
             return replace(step, compensation=_began(step.compensation, event))
         case e.OutcomeAssumed():
             return replace(step, assumed=True)
+        case e.SleepBegan():
+            due_at = event.at + event.duration_s
+            return replace(step, action=replace(step.action, began_at=event.at, due_at=due_at))
+        case e.SleepEnded():
+            action = replace(step.action, due_at=None, ended_at=event.at)
+            return replace(step, action=action, has_result=True)
+        case e.MembersSucceeded():
+            return replace(step, result=event.result, has_result=True, error=None)
+        case e.MembersVoid():
+            error = StepError(Phase.ACTION, None, event.detail) if event.detail else None
+            return replace(step, error=error)
         case e.ActionCancelled():
             return replace(step, action=replace(step.action, due_at=None))
         case e.OutcomeHeld():

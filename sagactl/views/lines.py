@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Protocol, TextIO
 
+from sagactl.definition.duration import said_duration
 from sagactl.machine import event as e
 from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
@@ -42,6 +43,23 @@ def event_words(event: e.Event) -> str:
             return f"{_phase(event)} {event.attempt}: {event.method} {event.url}"
         case e.AttemptEnded():
             return _ended_words(event)
+        case e.SleepBegan():
+            return f"sleeps for {said_duration(event.duration_s)}"
+        case e.SleepEnded():
+            return "awake again"
+        case e.InstancesBegan():
+            count = len(event.items)
+            return f"once for each of {count} {'element' if count == 1 else 'elements'}"
+        case e.ChildBegan():
+            return f"sub-saga {event.saga} began"
+        case e.MembersSucceeded():
+            return "all of it is completed"
+        case e.MembersTurned():
+            return "what it did is undone"
+        case e.MembersUndone():
+            return "all of it is undone"
+        case e.MembersVoid():
+            return f"nothing of it took place{': ' if event.detail else ''}{event.detail}"
         case e.StepSkipped():
             return "skipped: its condition is false"
         case e.ActionCancelled():
@@ -120,7 +138,7 @@ class LineWatcher:
         pass
 
     def watch(self, event: e.Event, run: Run) -> None:
-        if self._veil is None:
+        if self._veil is None or isinstance(event, e.ChildBegan):
             self._veil = veil_of(self._plan, run)
         self.say(event_line(self._veil.event(event), run.started_at, width=self._width))
 

@@ -14,7 +14,7 @@ from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import outstanding
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.run import Attempts, Run, StepRun
 from sagactl.machine.state import SagaState, is_backwards, saga_state
 from sagactl.views.carets import visible
@@ -122,6 +122,8 @@ class LiveRun:
 
     def watch(self, event: e.Event, run: Run) -> None:
         seen = self._seen or _Seen(run, veil_of(self._plan, run), event.at)
+        if isinstance(event, e.ChildBegan):
+            seen = replace(seen, veil=veil_of(self._plan, run))
         self._seen = seen.after(event, run)
 
     def frame(self) -> "RenderableType":
@@ -153,7 +155,7 @@ class LiveRun:
     def _steps(self, seen: _Seen, now: float) -> "list[RenderableType]":
         from rich.text import Text
 
-        names = list(self._plan.steps)
+        names = list(expanded(self._plan, seen.run).steps)
         first, last = 0, len(names)
         room = self._console.size.height - LINES_BESIDE_STEPS
         if not self._is_over and last > room > 0:
@@ -169,14 +171,15 @@ class LiveRun:
 
     def _rows(self, seen: _Seen, names: list[str], now: float) -> "Iterator[Text]":
         shown = seen.veil.run(seen.run)
+        plan = expanded(self._plan, seen.run)
         waits = waiting(self._plan, seen.run)
         turned = is_backwards(self._plan, seen.run)
         # A name may take half of a narrow terminal, so that something is left for what goes on.
-        width = min(max(map(len, self._plan.steps)), max(8, self._console.width // 2))
+        width = min(max(map(len, plan.steps)), max(8, self._console.width // 2))
         for name in names:
             step = shown.step(name)
             style = STYLES[step.state]
-            words = under_way(step, now, waits.get(name)) or self._waits_for(name, step, turned)
+            words = under_way(step, now, waits.get(name)) or _waits_for(plan, name, step, turned)
             elapsed = self._elapsed(seen, name, name in waits, now)
             parts = [
                 (self._mark(step, now), style),
@@ -198,15 +201,18 @@ class LiveRun:
         moves = seen.run.step(name).in_flight or waits
         return said_elapsed((now if moves else last) - first)
 
-    def _waits_for(self, name: str, step: StepRun, turned: bool) -> str:
-        """What a step waits for, where that is not simply the step above it."""
-        if step.state is not S.PENDING or turned:
-            return ""
-        names = list(self._plan.steps)
-        place = names.index(name)
-        needs = self._plan.steps[name].step.needs
-        chain = (names[place - 1],) if place else ()
-        return "" if needs == chain else f"after {', '.join(needs)}" if needs else "at once"
+
+def _waits_for(plan: Plan, name: str, step: StepRun, turned: bool) -> str:
+    """What a step waits for, where that is not simply the step above it."""
+    planned = plan.steps[name]
+    if step.state is not S.PENDING or turned or planned.index is not None:
+        return ""
+    beside = [other.name for other in plan if other.parent == planned.parent]
+    place = beside.index(name)
+    chain = (beside[place - 1],) if place else ()
+    if planned.needs == chain:
+        return ""
+    return f"after {', '.join(planned.needs)}" if planned.needs else "at once"
 
 
 def _one_line(parts: list[tuple[str, str]], space: str) -> "Text":
@@ -252,6 +258,8 @@ def under_way(step: StepRun, now: float, wait: tuple[Phase, float] | None = None
     match step.state:
         case S.PENDING:
             return ""
+        case S.EXECUTING if step.action.due_at is not None and not step.action.count:
+            return f"sleeps for another {said_elapsed(step.action.due_at - now)}"
         case S.COMPLETED:
             return f"after {step.action.count} attempts" if step.action.count > 1 else ""
         case S.COMPENSATED:

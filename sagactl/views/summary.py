@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sagactl.machine import event as e
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.request import rfc3339
 from sagactl.machine.run import Run
 from sagactl.machine.state import SagaState, saga_state
@@ -43,6 +43,7 @@ def outcome_lines(plan: Plan, run: Run, option: str = "") -> list[str]:
 
 def _step_lines(plan: Plan, run: Run) -> list[str]:
     lines = []
+    plan = expanded(plan, run)
     width = max(len(name) for name in plan.steps)
     for name in plan.steps:
         step = run.step(name)

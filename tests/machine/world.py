@@ -5,9 +5,12 @@ promises must hold whatever happens here.
 """
 
 import random
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
+from sagactl.definition.builder import has_pivot
 from sagactl.definition.model import (
+    ForEach,
     Idempotency,
     Lookup,
     OnUnknown,
@@ -15,16 +18,19 @@ from sagactl.definition.model import (
     Request,
     Retry,
     Saga,
+    Sleep,
     Step,
+    SubSaga,
 )
 from sagactl.definition.template import Template, constant
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
-from sagactl.machine.plan import Plan, make_plan
+from sagactl.machine.plan import Plan, expanded, make_plan
 from sagactl.machine.run import Run, apply, reopenings, replay
-from sagactl.machine.state import ENDED, is_clear, is_past_pivot, saga_state
+from sagactl.machine.request import split_path
+from sagactl.machine.state import ENDED, clear_steps, is_past_pivot, saga_state
 from sagactl.machine.verdict import verdict
 from sagactl.source.place import Place, Source
 
@@ -63,9 +69,12 @@ def started(saga: Saga, at: float = 1000.0) -> e.RunStarted:
     )
 
 
-def random_saga(rng: random.Random) -> Saga:
-    """Any graph of up to seven steps; where there is a pivot, all else stands before or after."""
-    count = rng.randint(1, 7)
+def random_saga(rng: random.Random, depth: int = 0) -> Saga:
+    """Any graph of up to seven steps; where there is a pivot, all else stands before or after.
+
+    Some steps are sleeps, some stand for several, and some are sagas of their own.
+    """
+    count = rng.randint(1, 7 if depth == 0 else 3)
     names = [f"s{i}" for i in range(count)]
     pivot = rng.randrange(count) if rng.random() < 0.4 else None
     steps = []
@@ -76,9 +85,30 @@ def random_saga(rng: random.Random) -> Saga:
             needs = tuple(n for n in names[pivot:i] if rng.random() < 0.4) or (names[pivot],)
         else:
             needs = tuple(n for n in names[:i] if rng.random() < 0.4)
-        steps.append(_random_step(rng, name, needs, pivot=i == pivot))
+        step = _random_step(rng, name, needs, pivot=i == pivot)
+        steps.append(_or_another(rng, step, depth))
     timeout_s = rng.choice([None, None, 5.0, 60.0])
     return Saga(SOURCE, PLACE, "world", 1, tuple(steps), timeout_s=timeout_s)
+
+
+def _or_another(rng: random.Random, step: Step, depth: int) -> Step:
+    """The step, or in one case of four another kind of step in its place."""
+    if rng.random() < 0.75:
+        return step
+    plain = replace(step, lookup=None, compensation=None, on_unknown=None, settle_s=0.0)
+    child = random_saga(rng, depth + 1) if depth < 2 else None
+    if step.pivot or has_pivot(child):
+        # A child's point of no return is its parent's, and there is one.
+        fits = child is not None and has_pivot(child) and step.pivot
+        return replace(plain, action=SubSaga(PLACE, child)) if fits and child else step
+    items = ForEach(template([7, 8, 9][: rng.randint(0, 3)]), rng.randint(1, 2))
+    kind = rng.random()
+    if kind < 0.4:
+        return replace(step, for_each=items)
+    if kind < 0.6 or child is None:
+        return replace(plain, action=Sleep(PLACE, template("2s")))
+    each = items if rng.random() < 0.3 else None
+    return replace(plain, action=SubSaga(PLACE, child), for_each=each)
 
 
 def _random_step(rng: random.Random, name: str, needs: tuple[str, ...], *, pivot: bool) -> Step:
@@ -128,7 +158,7 @@ class World:
         self.run: Run = replay(self.journal)
         self.now = 1000.0
         self.hands: list[tuple[Call, bool]] = []
-        self.effects = {step.name: Effect() for step in saga.steps}
+        self.effects: defaultdict[str, Effect] = defaultdict(Effect)
         self.mischief = mischief
         self.crash_rate = crash_rate
         self.arrows: set[tuple[S, type[e.Event]]] = set()
@@ -237,17 +267,48 @@ class World:
         self.run = apply(self.run, event)
 
     def check_order(self, call: Call) -> None:
-        planned = self.plan.steps[call.step]
+        planned = expanded(self.plan, self.run).steps[call.step]
         if call.phase is Phase.COMPENSATION:
             assert not is_past_pivot(self.plan, self.run), "nothing is undone past the pivot"
-            for other in planned.needed_by:
-                assert is_clear(self.plan, self.run, other), f"{call.step} is undone too early"
-                assert not self.effects[other].stands or not self.undoable(other)
+            assert clear_steps(self.plan, self.run).issuperset(planned.needed_by)
+            for other, effect in self.effects.items():
+                if effect.stands and self.undoable(other):
+                    assert not self.is_after(other, call.step), f"{call.step} is undone too early"
         if call.phase is Phase.ACTION:
-            for other in planned.step.needs:
-                assert self.run.step(other).state in (S.COMPLETED, S.SKIPPED), (
+            frame, name, _ = split_path(call.step)
+            for other in self.saga_of(frame).step(name).needs:
+                assert self.run.step(frame + other).state in (S.COMPLETED, S.SKIPPED), (
                     f"{call.step} began before {other} was through"
                 )
 
-    def undoable(self, name: str) -> bool:
-        return self.plan.steps[name].step.compensation is not None
+    def saga_of(self, frame: str) -> Saga:
+        """The saga whose steps have this in front of their names."""
+        saga = self.plan.saga
+        for part in frame.split("/")[:-1]:
+            child = saga.step(part.partition("[")[0]).child
+            assert child is not None
+            saga = child
+        return saga
+
+    def is_after(self, other: str, path: str) -> bool:
+        """Whether `other` can only have begun after the step at `path`, by the definition alone."""
+        ours, theirs = path.split("/"), other.split("/")
+        saga = self.plan.saga
+        for mine, its in zip(ours, theirs, strict=False):
+            name, its_name = mine.partition("[")[0], its.partition("[")[0]
+            if name != its_name:
+                return self.needs(saga, its_name, name)
+            if mine != its:
+                return int(its.partition("[")[2][:-1]) > int(mine.partition("[")[2][:-1])
+            child = saga.step(name).child
+            if child is None:
+                return False
+            saga = child
+        return False
+
+    def needs(self, saga: Saga, name: str, other: str) -> bool:
+        """Whether a step needs another one, itself or by what it needs."""
+        return any(n == other or self.needs(saga, n, other) for n in saga.step(name).needs)
+
+    def undoable(self, path: str) -> bool:
+        return expanded(self.plan, self.run).steps[path].step.compensation is not None
