@@ -16,7 +16,7 @@ from sagactl.cli.beginning import (
     run_id_of,
 )
 from sagactl.cli.exit import Exit, worst
-from sagactl.cli.input import example_input, gather_input
+from sagactl.cli.input import example_input, fitting_input, gather_input
 from sagactl.cli.loading import load_definition
 from sagactl.cli.option import Format
 from sagactl.cli.performance import BY_STATE, Ending, Stage, perform
@@ -214,7 +214,7 @@ def _given(saga: Saga, pairs: list[str], file: str | None, *, sandbox: bool) -> 
         example = example_input(saga)
         if example is not None:
             note("no input given: the definition's example is used")
-            return example
+            return fitting_input(saga, example)
     return gather_input(saga, pairs, file)
 
 

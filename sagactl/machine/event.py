@@ -34,7 +34,8 @@ class RunStarted(Event):
     faults: list[str]
     sagactl: str
     tags: dict[str, str] = field(default_factory=dict)
-    children: dict[str, str] = field(default_factory=dict)  # the texts of sub-sagas, by name
+    # The texts of sub-sagas, by name.
+    children: dict[str, str] = field(default_factory=dict, metadata={"left_out": "empty"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sagactl.machine.moves import MOVES, StepState
+from sagactl.machine.request import path_as_written
 from sagactl.views.carets import visible
+from sagactl.views.members import FEW
 
 
 class Effect(Protocol):
@@ -34,5 +36,11 @@ def ledger_lines(left: Sequence[Effect], calls: Sequence[object]) -> list[str]:
     asked = "1 request was played" if len(calls) == 1 else f"{len(calls)} requests were played"
     if not left:
         return [f"sandbox: {asked}; left in the world: nothing"]
-    steps = ", ".join(dict.fromkeys(effect.step for effect in left))
+    instances: dict[str, set[str]] = {}  # of a step, by its path as it is written
+    for effect in left:
+        instances.setdefault(path_as_written(effect.step), set()).add(effect.step)
+    steps = ", ".join(
+        f"{written} ({len(paths)}x)" if len(paths) > FEW else ", ".join(sorted(paths))
+        for written, paths in instances.items()
+    )
     return [visible(f"sandbox: {asked}; left in the world: what {steps} did")]

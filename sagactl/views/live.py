@@ -20,6 +20,7 @@ from sagactl.machine.state import SagaState, is_backwards, saga_state
 from sagactl.views.carets import visible
 from sagactl.views.glyph import MARKS, SPINNER
 from sagactl.views.lines import LineWatcher
+from sagactl.views.members import member_words, shown_names
 from sagactl.views.summary import said_elapsed, verdict_line
 from sagactl.views.veil import Veil, veil_of
 
@@ -155,7 +156,7 @@ class LiveRun:
     def _steps(self, seen: _Seen, now: float) -> "list[RenderableType]":
         from rich.text import Text
 
-        names = list(expanded(self._plan, seen.run).steps)
+        names = shown_names(self._plan, seen.run)
         first, last = 0, len(names)
         room = self._console.size.height - LINES_BESIDE_STEPS
         if not self._is_over and last > room > 0:
@@ -175,11 +176,15 @@ class LiveRun:
         waits = waiting(self._plan, seen.run)
         turned = is_backwards(self._plan, seen.run)
         # A name may take half of a narrow terminal, so that something is left for what goes on.
-        width = min(max(map(len, plan.steps)), max(8, self._console.width // 2))
+        width = min(max(map(len, names)), max(8, self._console.width // 2))
         for name in names:
             step = shown.step(name)
             style = STYLES[step.state]
-            words = under_way(step, now, waits.get(name)) or _waits_for(plan, name, step, turned)
+            words = (
+                member_words(plan, seen.run, name)
+                or under_way(step, now, waits.get(name))
+                or _waits_for(plan, name, step, turned)
+            )
             elapsed = self._elapsed(seen, name, name in waits, now)
             parts = [
                 (self._mark(step, now), style),

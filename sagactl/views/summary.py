@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sagactl.machine import event as e
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.plan import Plan, expanded
+from sagactl.machine.plan import Plan
 from sagactl.machine.request import rfc3339
 from sagactl.machine.run import Run
 from sagactl.machine.state import SagaState, saga_state
@@ -12,6 +12,7 @@ from sagactl.views.carets import visible
 from sagactl.views.document import Summary, next_due_at, run_document, run_error, to_yaml
 from sagactl.views.glyph import MARKS
 from sagactl.views.lines import concerned, event_words
+from sagactl.views.members import member_words, shown_names
 from sagactl.views.veil import veil_of
 
 PAINTS: dict[str, str] = {SagaState.STUCK: "33", SagaState.FAILED: "31"}
@@ -43,13 +44,15 @@ def outcome_lines(plan: Plan, run: Run, option: str = "") -> list[str]:
 
 def _step_lines(plan: Plan, run: Run) -> list[str]:
     lines = []
-    plan = expanded(plan, run)
-    width = max(len(name) for name in plan.steps)
-    for name in plan.steps:
+    names = shown_names(plan, run)
+    width = max(map(len, names))
+    for name in names:
         step = run.step(name)
         line = f"  {MARKS[step.state]} {name:<{width}}  {step.state}"
         if step.action.count > 1:
             line += f" after {step.action.count} attempts"
+        if words := member_words(plan, run, name):
+            line += f" ({words})"
         if step.error is not None:
             line += f": {step.error.message}"
         elif step.state is S.UNKNOWN:
