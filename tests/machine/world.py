@@ -28,8 +28,8 @@ from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
 from sagactl.machine.plan import Plan, expanded, make_plan
-from sagactl.machine.run import Run, apply, reopenings, replay
 from sagactl.machine.request import split_path
+from sagactl.machine.run import Run, apply, reopenings, replay
 from sagactl.machine.state import ENDED, clear_steps, is_past_pivot, saga_state
 from sagactl.machine.verdict import verdict
 from sagactl.source.place import Place, Source
