@@ -68,13 +68,21 @@ def in_flight(run: Run) -> tuple[tuple[str, Phase], ...]:
 
 
 def deadline(plan: Plan, run: Run) -> float | None:
-    """When the saga's time is up, or None: no `timeout`, or the deadline means nothing any more."""
+    """When the saga's time is up, or None: no `timeout`, or the deadline means nothing any more.
+
+    A sub-saga's time is its parent's too: nothing of a saga goes on without the rest.
+    """
+    plan = expanded(plan, run)
     if is_past_pivot(plan, run) or is_through(plan, run):
         return None
     if run.deadline_at is not None:
         return run.deadline_at
-    limit = plan.saga.timeout_s
-    return None if limit is None else run.started_at + limit
+    limits = [(run.started_at, plan.saga.timeout_s)]
+    for path, members in run.members.items():
+        child = plan.steps[path].child
+        if child is not None and run.step(path).state is S.EXECUTING:
+            limits.append((members.began_at, child.saga.timeout_s))
+    return min((since + limit for since, limit in limits if limit is not None), default=None)
 
 
 def call_in_flight(plan: Plan, run: Run, name: str, phase: Phase) -> Call:

@@ -265,3 +265,15 @@ def test_ten_thousand_instances_are_no_trouble() -> None:
     assert len([c for c in outstanding(plan, run) if isinstance(c, Call)]) == 1
     cancelled = e.CompensationRequested(at=1002.0, operator="me", reason="")
     assert saga_state(plan, apply(run, cancelled)) is SagaState.COMPENSATING
+
+
+def test_a_sub_sagas_time_is_its_parents_while_it_goes_on() -> None:
+    nap = Step("nap", PLACE, Sleep(PLACE, template("1h")), ())
+    world = Hand(step("a"), replace(child("pay", step("one"), nap, timeout_s=60.0), needs=("a",)))
+    world.live()
+    assert world.state is SagaState.FAILED
+    assert any(isinstance(event, e.DeadlinePassed) for event in world.journal)
+    assert sorted(world.calls[-2:]) == ["comp a", "comp pay/one"]
+    long = Hand(child("pay", step("one"), timeout_s=60.0), replace(nap, needs=("pay",)))
+    long.live()
+    assert long.state is SagaState.COMPLETED
