@@ -39,7 +39,7 @@ from sagactl.machine.verdict import finish_until, may_resend
 from sagactl.source.node import Json
 
 # Every instance is kept in memory and asked about in every round.
-MAX_ITEMS = 10_000
+MAX_ITEMS = 1_000
 THROUGH = (S.COMPLETED, S.SKIPPED)
 
 

@@ -147,7 +147,7 @@ def test_what_is_no_list_fails_without_effect(items: object) -> None:
 
 
 def test_too_many_elements_fail_without_effect() -> None:
-    world = Hand(each("a", [0] * 10_001))
+    world = Hand(each("a", [0] * 1_001))
     world.live()
     assert (world.calls, world.state) == ([], SagaState.FAILED)
 
@@ -258,8 +258,8 @@ def test_paths_say_which_step_of_which_saga() -> None:
     assert child_id("o-1", "a[2]/b") == "o-1.a.2.b"
 
 
-def test_ten_thousand_instances_are_no_trouble() -> None:
-    count = 10_000
+def test_a_thousand_instances_are_no_trouble() -> None:
+    count = 1_000
     plan = make_plan(Saga(SOURCE, PLACE, "t", 1, (each("a", [0] * count), step("b", "a"))))
     run = replay([started(plan.saga), e.InstancesBegan(at=1001.0, step="a", items=[0] * count)])
     assert len([c for c in outstanding(plan, run) if isinstance(c, Call)]) == 1
