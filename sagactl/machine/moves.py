@@ -20,6 +20,10 @@ while they do, and its members move by the same table under their own names.
 
 `stuck` means that a person is needed. `resume` reopens it where it stood, hence three arrows.
 
+An operator's word is one event with three outcomes, so it has a table of its own, RESOLUTIONS. Its
+arrows are those that can be right; whether one is right in a run depends on the run, and that is
+`objection`'s business. None leads out of `failed`: a definite no was seen, and the saga has turned.
+
 The saga's own state is nowhere stored: `run.saga_state` sees it in the steps.
 """
 
@@ -93,6 +97,33 @@ MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
     (STUCK, e.ActionReopened): EXECUTING,
     (STUCK, e.OutcomeReopened): UNKNOWN,
     (STUCK, e.CompensationReopened): COMPENSATING,
+    (FAILED, e.StepReopened): PENDING,
+    (FAILED, e.MembersReopened): EXECUTING,
+    (COMPENSATING, e.MembersReopened): EXECUTING,
+}
+
+
+class Resolution(StrEnum):
+    """What a person can tell about a step: it took place, it did not, or it is undone."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+
+
+# What a step becomes is what the person says of it: from which states that can be right.
+RESOLUTIONS: dict[tuple[StepState, Resolution], StepState] = {
+    (EXECUTING, Resolution.COMPLETED): COMPLETED,  # nothing arrived there, so it was done by hand
+    (EXECUTING, Resolution.FAILED): FAILED,
+    (UNKNOWN, Resolution.COMPLETED): COMPLETED,
+    (UNKNOWN, Resolution.FAILED): FAILED,
+    (UNKNOWN, Resolution.COMPENSATED): COMPENSATED,
+    (COMPLETED, Resolution.COMPENSATED): COMPENSATED,
+    (COMPENSATING, Resolution.FAILED): FAILED,  # it was taken as done on suspicion alone
+    (COMPENSATING, Resolution.COMPENSATED): COMPENSATED,
+    (STUCK, Resolution.COMPLETED): COMPLETED,
+    (STUCK, Resolution.FAILED): FAILED,
+    (STUCK, Resolution.COMPENSATED): COMPENSATED,
 }
 
 
@@ -109,6 +140,8 @@ class IllegalMove(Exception):
 def move(state: StepState, event: e.StepEvent) -> StepState:
     """The state after `event`; raises IllegalMove where the table has no such arrow."""
     try:
+        if isinstance(event, e.StepResolved):
+            return RESOLUTIONS[state, Resolution(event.outcome)]
         return MOVES[state, type(event)]
-    except KeyError:
+    except (KeyError, ValueError):
         raise IllegalMove(event.step, state, event) from None

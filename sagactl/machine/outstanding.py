@@ -20,23 +20,25 @@ step: an instance when its `for_each` has room, a step of a sub-saga when all it
 When they are all through, so is their step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sagactl.definition.duration import parse_duration
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.model import Lookup, OnUnknown, Request, Sleep, SubSaga
+from sagactl.definition.model import Lookup, OnUnknown, OutcomeKind, Request, Sleep, SubSaga
 from sagactl.definition.template import Template, evaluate, evaluate_condition, evaluate_text
 from sagactl.machine import event as e
-from sagactl.machine.command import Call, Command, Note, Phase
+from sagactl.machine.command import Call, Command, Note, Outcome, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.request import idempotency_key, render, scope_of, scope_within
 from sagactl.machine.run import Run, StepRun
 from sagactl.machine.state import clear_steps, is_backwards, is_past_pivot, is_through
-from sagactl.machine.verdict import finish_until, may_resend
+from sagactl.machine.verdict import finish_until, may_resend, verdict
 from sagactl.source.node import Json
+
+ORPHANED = Outcome(OutcomeKind.UNKNOWN, "sagactl ended while the request was in flight")
 
 # Every instance is kept in memory and asked about in every round.
 MAX_ITEMS = 1_000
@@ -45,6 +47,8 @@ THROUGH = (S.COMPLETED, S.SKIPPED)
 
 def outstanding(plan: Plan, run: Run) -> tuple[Command, ...]:
     """Every command that ought to be under way now, attempts already in flight apart."""
+    if run.abandoned:
+        return ()
     plan = expanded(plan, run)
     turned = is_backwards(plan, run)
     moves = _backwards if turned else _forwards
@@ -73,7 +77,7 @@ def deadline(plan: Plan, run: Run) -> float | None:
     A sub-saga's time is its parent's too: nothing of a saga goes on without the rest.
     """
     plan = expanded(plan, run)
-    if is_past_pivot(plan, run) or is_through(plan, run):
+    if run.abandoned or is_past_pivot(plan, run) or is_through(plan, run):
         return None
     if run.deadline_at is not None:
         return run.deadline_at
@@ -85,6 +89,14 @@ def deadline(plan: Plan, run: Run) -> float | None:
     return min((since + limit for since, limit in limits if limit is not None), default=None)
 
 
+def orphan_ends(plan: Plan, run: Run, at: float) -> tuple[e.AttemptEnded, ...]:
+    """How the attempts end that were in flight when their process died: nobody speaks for them."""
+    return tuple(
+        verdict(plan, run, call_in_flight(plan, run, name, phase), ORPHANED, at)
+        for name, phase in in_flight(run)
+    )
+
+
 def call_in_flight(plan: Plan, run: Run, name: str, phase: Phase) -> Call:
     """The call whose attempt is in flight, as it was when it began."""
     planned = expanded(plan, run).steps[name]
@@ -94,7 +106,7 @@ def call_in_flight(plan: Plan, run: Run, name: str, phase: Phase) -> Call:
 
 
 def _forwards(plan: Plan, run: Run) -> Iterator[Command]:
-    room: dict[str, int] = {}  # of every for_each: how many more instances may begin
+    room: dict[str, int] = {}  # of what stands for several: how many more members may begin
     for planned in plan:
         step = run.step(planned.name)
         match step.state:
@@ -105,9 +117,8 @@ def _forwards(plan: Plan, run: Run) -> Iterator[Command]:
                 states = [run.step(name).state for name in planned.members]
                 if all(state in THROUGH for state in states):
                     yield _gathered(planned, run)
-                elif planned.is_each and planned.step.for_each is not None:
-                    under_way = sum(state not in (*THROUGH, S.PENDING) for state in states)
-                    room[planned.name] = planned.step.for_each.max_parallel - under_way
+                elif _is_open(planned, run, room):
+                    room[planned.name] = _room(planned, states)
             case S.EXECUTING if planned.is_sleep:
                 yield Note(e.SleepEnded(at=0.0, step=planned.name), step.action.due_at)
             case S.EXECUTING if not step.in_flight:
@@ -117,13 +128,26 @@ def _forwards(plan: Plan, run: Run) -> Iterator[Command]:
 
 
 def _may_begin(planned: PlannedStep, run: Run, room: dict[str, int]) -> bool:
-    parent = planned.parent
-    if parent is not None and run.step(parent).state is not S.EXECUTING:
+    if not _is_open(planned, run, room):
         return False
-    if parent is not None and planned.index is not None:
-        room[parent] -= 1
-        return room[parent] >= 0
+    if planned.parent is not None:
+        room[planned.parent] -= 1
+        return room[planned.parent] >= 0
+    return True
+
+
+def _is_open(planned: PlannedStep, run: Run, room: Mapping[str, int]) -> bool:
+    """Whether all that it needs is through, and all that the step it is a member of needs."""
+    if planned.parent is not None and planned.parent not in room:
+        return False
     return all(run.step(name).state in THROUGH for name in planned.needs)
+
+
+def _room(planned: PlannedStep, states: Sequence[S]) -> int:
+    if not planned.is_each or planned.step.for_each is None:
+        return len(states)  # the steps of a sub-saga wait for one another, and for nothing else
+    under_way = sum(state not in (*THROUGH, S.PENDING) for state in states)
+    return planned.step.for_each.max_parallel - under_way
 
 
 def _backwards(plan: Plan, run: Run) -> Iterator[Command]:

@@ -27,6 +27,7 @@ class PlannedStep:
     `needs`, and its own members. `index` is set for an instance of a `for_each`.
     """
 
+    saga: Saga  # the one it is written in
     step: Step
     name: str
     needs: tuple[str, ...]
@@ -73,6 +74,7 @@ class Plan:
     steps: Mapping[str, PlannedStep]
     pivots: tuple[str, ...]
     undoing: tuple[str, ...]
+    base: "Plan | None" = None  # of an expanded one: the plan it was made from
 
     def __iter__(self) -> Iterator[PlannedStep]:
         return iter(self.steps.values())
@@ -88,6 +90,7 @@ def make_plan(saga: Saga) -> Plan:
         reads = tuple(result_reads(saga, step))
         past_pivot = bool(pivots & before[step.name])
         planned = PlannedStep(
+            saga=saga,
             step=step,
             name=step.name,
             needs=step.needs,
@@ -104,6 +107,7 @@ def make_plan(saga: Saga) -> Plan:
 
 def expanded(plan: Plan, run: Run) -> Plan:
     """The plan with the members of every step of `run` that stands for several and has begun."""
+    plan = plan.base or plan
     if not run.members:
         return plan
     sizes = tuple(
@@ -126,7 +130,8 @@ def unfolded(plan: Plan) -> Plan:
 @lru_cache(maxsize=256)
 def _expanded(plan: Plan, sizes: tuple[tuple[str, int | None], ...]) -> Plan:
     begun = dict(sizes)
-    return _plan(plan.saga, [each for planned in plan for each in _with_members(planned, begun)])
+    steps = [each for planned in plan for each in _with_members(planned, begun)]
+    return replace(_plan(plan.saga, steps), base=plan)
 
 
 def _plan(saga: Saga, steps: list[PlannedStep]) -> Plan:

@@ -25,12 +25,21 @@ from sagactl.definition.model import (
 from sagactl.definition.template import Template, constant
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Note, Outcome, Phase
+from sagactl.machine.moves import Resolution
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
+from sagactl.machine.objection import (
+    abandon_objections,
+    compensate_objections,
+    failed_steps,
+    reopen_objections,
+    reopened_steps,
+    resolve_objections,
+)
+from sagactl.machine.outstanding import orphan_ends, outstanding
 from sagactl.machine.plan import Plan, expanded, make_plan
 from sagactl.machine.request import split_path
 from sagactl.machine.run import Run, apply, reopenings, replay
-from sagactl.machine.state import ENDED, clear_steps, is_past_pivot, saga_state
+from sagactl.machine.state import ENDED, clear_steps, is_backwards, is_past_pivot, saga_state
 from sagactl.machine.verdict import verdict
 from sagactl.source.place import Place, Source
 
@@ -151,7 +160,15 @@ class Effect:
 class World:
     """Runs a plan to its end in random order; `crash_rate` of all steps lose the process."""
 
-    def __init__(self, saga: Saga, seed: int, *, crash_rate: float = 0.05, mischief: int = 12):
+    def __init__(
+        self,
+        saga: Saga,
+        seed: int,
+        *,
+        crash_rate: float = 0.05,
+        mischief: int = 12,
+        operator_rate: float = 0.0,
+    ):
         self.rng = random.Random(seed)
         self.plan: Plan = make_plan(saga)
         self.journal: list[e.Event] = [started(saga)]
@@ -161,12 +178,17 @@ class World:
         self.effects: defaultdict[str, Effect] = defaultdict(Effect)
         self.mischief = mischief
         self.crash_rate = crash_rate
+        self.operator_rate = operator_rate
         self.arrows: set[tuple[S, type[e.Event]]] = set()
+        self.words: set[tuple[S, Resolution]] = set()
+        self.turned_forwards = 0
 
     def live(self) -> Run:
         for _ in range(20_000):
             if self.rng.random() < self.crash_rate:
                 self.crash()
+            if self.operator_rate and self.rng.random() < self.operator_rate:
+                self.operate()
             due = [c for c in outstanding(self.plan, self.run) if (c.due_at or 0) <= self.now]
             if self.hands and (not due or self.rng.random() < 0.5):
                 self.end(self.hands.pop(self.rng.randrange(len(self.hands))))
@@ -235,6 +257,69 @@ class World:
             return Outcome(OutcomeKind.UNKNOWN, "no answer")
         return Outcome(OutcomeKind.APPLIED, "answered", 200, result={"n": 1}, found=effect.stands)
 
+    def operate(self) -> None:
+        """An operator, who has the run for himself and never lies, does what is not refused."""
+        self.crash()
+        match self.rng.choice(["resolve", "resolve", "resolve", "from", "compensate", "abandon"]):
+            case "resolve":
+                self.resolve(self.rng.choice(list(expanded(self.plan, self.run).steps)))
+            case "from":
+                self.turn_forwards()
+            case "compensate" if self.rng.random() < 0.2:
+                if not compensate_objections(self.plan, self.run) and not self.has_ended:
+                    asked = e.CompensationRequested(at=self.now, operator="t", reason="r")
+                    self.record(asked)
+            case "abandon" if self.rng.random() < 0.1:
+                if not abandon_objections(self.plan, self.run):
+                    self.record(e.RunAbandoned(at=self.now, operator="t", reason="r"))
+
+    @property
+    def has_ended(self) -> bool:
+        return saga_state(self.plan, self.run) in ENDED
+
+    def resolve(self, name: str) -> None:
+        """What is so is told; and at times the operator sees to it that it is so."""
+        resolution = self.rng.choice(list(Resolution))
+        planned, state = expanded(self.plan, self.run).steps[name], self.run.step(name).state
+        leaves_nothing = planned.is_group or planned.is_sleep
+        effect = Effect() if leaves_nothing else self.effects[name]
+        if resolve_objections(
+            self.plan, self.run, name, resolution, {"n": 1}, has_result=resolution == "completed"
+        ):
+            return
+        match resolution:
+            case Resolution.COMPLETED:
+                self.act(effect)
+                if not effect.stands:  # an undo that nobody heard of had worked
+                    return
+            case Resolution.FAILED if effect.applied:
+                return
+            case Resolution.COMPENSATED if effect.stands:
+                effect.undone += 1
+        told = e.StepResolved(
+            at=self.now,
+            step=name,
+            outcome=resolution.value,
+            result={"n": 1},
+            has_result=resolution is Resolution.COMPLETED,
+            operator="t",
+            reason="r",
+        )
+        self.words.add((state, resolution))
+        self.record(told)
+
+    def turn_forwards(self) -> None:
+        failed = failed_steps(self.plan, self.run)
+        if not failed or reopen_objections(self.plan, self.run, failed, self.now, None):
+            return
+        assert not any(effect.undone for effect in self.effects.values())
+        for name in failed:
+            assert not self.effects[name].applied, "what failed left nothing behind"
+        for event in reopened_steps(self.plan, self.run, failed, self.now, "t", "r"):
+            self.record(event)
+        self.turned_forwards += 1
+        assert not is_backwards(self.plan, self.run)
+
     def crash(self) -> None:
         """The process dies: requests in flight may or may not arrive; the journal is all there is."""
         for call, _ in self.hands:
@@ -255,13 +340,11 @@ class World:
         if reopen:
             for event in reopenings(self.run, self.now):
                 self.record(event)
-        lost = Outcome(OutcomeKind.UNKNOWN, "ended in flight")
-        for name, phase in in_flight(self.run):
-            call = call_in_flight(self.plan, self.run, name, phase)
-            self.record(verdict(self.plan, self.run, call, lost, self.now))
+        for event in orphan_ends(self.plan, self.run, self.now):
+            self.record(event)
 
     def record(self, event: e.Event) -> None:
-        if isinstance(event, e.StepEvent):
+        if isinstance(event, e.StepEvent) and not isinstance(event, e.StepResolved):
             self.arrows.add((self.run.step(event.step).state, type(event)))
         self.journal.append(event)
         self.run = apply(self.run, event)
@@ -274,7 +357,8 @@ class World:
             for other, effect in self.effects.items():
                 if effect.stands and self.undoable(other):
                     assert not self.is_after(other, call.step), f"{call.step} is undone too early"
-        if call.phase is Phase.ACTION:
+        # What is in doubt is asked about again, whatever an operator undid by hand meanwhile.
+        if call.phase is Phase.ACTION and not call.doubted:
             frame, name, _ = split_path(call.step)
             for other in self.saga_of(frame).step(name).needs:
                 assert self.run.step(frame + other).state in (S.COMPLETED, S.SKIPPED), (
