@@ -23,9 +23,9 @@ from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
 from sagactl.journal.document import Document, parse_document, uncollected
 from sagactl.journal.line import (
-    CRC_DIGITS,
     Change,
     Line,
+    checksum,
     decode_header,
     decode_line,
     encode_commit,
@@ -60,7 +60,8 @@ class Log:
         self._first = len(header) + 1
         self.end = self.begins
         self._sure = self.begins  # what stands before is on the disk for good
-        self._last: tuple[int, bytes] | None = None  # where its checksum is, while it is not sure
+        # Where the last commit is and its checksum, while it is not sure.
+        self._last: tuple[Place, int] | None = None
         self.is_torn = False
         self.index = LogIndex()
 
@@ -80,8 +81,8 @@ class Log:
             return False
         if self._last is None or status.st_size < self._offset(self._sure):
             return True  # shorter than it can be: `follow` says so
-        offset, crc = self._last
-        return disk.read_at(self._fd, offset, len(crc)) == crc
+        place, crc = self._last
+        return checksum(disk.read_at(self._fd, *place), 0) == crc
 
     def is_empty(self) -> bool:
         """Whether there is nothing behind the header."""
@@ -156,7 +157,8 @@ class Log:
             offset += len(chunk)
 
     def _read(self, size: int, since: int) -> None:
-        commit: list[tuple[Line, int]] = []
+        commit: list[tuple[Line, bytes]] = []
+        last: list[tuple[Line, bytes]] = []
         position, stop = self.end, self._position(size)
         with open(self._fd, "rb", buffering=CHUNK, closefd=False) as file, uncollected():
             file.seek(self.size)
@@ -166,19 +168,22 @@ class Log:
                 if line is None or not _follows(commit, line):
                     self._demand_torn(size)
                     break
-                commit.append((line, len(raw)))
+                commit.append((line, raw))
                 position += len(raw)
                 if line.rest == 0:
                     self._keep(commit, since)
                     self._sure, self.end = self.end, position
-                    self._last = self._offset(line.position), raw[:CRC_DIGITS]
-                    commit = []
+                    last, commit = commit, []
+        if last:
+            whole = b"".join(raw for _, raw in last)
+            place = Place(self._offset(last[0][0].position), len(whole))
+            self._last = place, checksum(whole, 0)
         self.is_torn = self.end < stop
 
-    def _keep(self, commit: Sequence[tuple[Line, int]], since: int) -> None:
-        for line, size in commit:
+    def _keep(self, commit: Sequence[tuple[Line, bytes]], since: int) -> None:
+        for line, raw in commit:
             if line.position >= since:
-                self.index.add(line.change, Place(self._offset(line.position), size))
+                self.index.add(line.change, Place(self._offset(line.position), len(raw)))
 
     def _demand_torn(self, size: int) -> None:
         """Raise StateDamaged unless what is behind the sound commits was never acknowledged."""
@@ -206,8 +211,10 @@ def damaged_at(rest: bytes, begins: int) -> int | None:
     position = begins
     broken: tuple[int, bytes] | None = None
     for raw in rest.split(b"\n"):
-        line = decode_line(raw, position)
-        if line is None and broken is None:
+        # Behind what was lost, line end and all, may be the whole line of a commit that came later.
+        lost = raw.rfind(b"\0") + 1
+        line = decode_line(raw[lost:], position + lost)
+        if broken is None and (lost or line is None or line.commit_at != begins):
             broken = position, raw
         if broken is not None and line is not None and line.commit_at > begins:
             return broken[0]
@@ -219,7 +226,7 @@ def damaged_at(rest: bytes, begins: int) -> int | None:
     return None if _was_lost(text, at, is_last=is_last) else at
 
 
-def _follows(commit: Sequence[tuple[Line, int]], line: Line) -> bool:
+def _follows(commit: Sequence[tuple[Line, bytes]], line: Line) -> bool:
     """Whether a line is the next one of a commit, or the first of one."""
     if not commit:
         return line.commit_at == line.position

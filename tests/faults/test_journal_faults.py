@@ -5,6 +5,7 @@ the journal comes to while it does a piece of work, fails once in each of six wa
 """
 
 import builtins
+import gc
 import errno
 import fcntl
 import itertools
@@ -77,6 +78,8 @@ class Calls:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
+        # A store of an earlier case that is collected meanwhile would make calls of its own.
+        gc.disable()
         with pytest.MonkeyPatch.context() as patch:
             for module in (os, fcntl):
                 for name, call in list(vars(module).items()):
@@ -85,7 +88,10 @@ class Calls:
             patch.setattr(mmap, "mmap", partial(self._come_to, "mmap", mmap.mmap))
             patch.setattr(log, "open", self._open, raising=False)
             patch.setattr(disk, "reserve", partial(self._come_to, "fallocate", disk.reserve))
-            yield
+            try:
+                yield
+            finally:
+                gc.enable()
 
     def _come_to(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.names.append(name)
