@@ -97,6 +97,18 @@ def result_reads(saga: Saga, step: Step) -> Iterator[tuple[tuple[str | int, ...]
             yield path, reference.certain
 
 
+def undo_reads(saga: Saga, step: Step) -> Iterator[tuple[str | int, ...]]:
+    """The paths below the step's result that compensations surely read, its own or another's."""
+    for other in saga.steps:
+        for template in templates(other.compensation) if other.compensation is not None else ():
+            for reference in template.references:
+                path = _below(reference, ("steps", step.name, "result"))
+                if path is None and other is step:
+                    path = _below(reference, ("result",))
+                if path is not None and reference.certain:
+                    yield path
+
+
 def _below(reference: Reference, prefix: tuple[str, ...]) -> tuple[str | int, ...] | None:
     if reference.path[: len(prefix)] != prefix:
         return None

@@ -36,7 +36,7 @@ from sagactl.machine.event import (
     Event,
     LookupBegan,
 )
-from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
+from sagactl.machine.outstanding import orphan_ends, outstanding
 from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run, apply
 from sagactl.machine.state import saga_state
@@ -51,7 +51,6 @@ BEGAN: dict[Phase, type[AttemptBegan]] = {
 }
 
 CUT = Outcome(OutcomeKind.UNKNOWN, "cut off while the request was in flight")
-ORPHANED = Outcome(OutcomeKind.UNKNOWN, "sagactl ended while the request was in flight")
 
 
 class Participant(Protocol):
@@ -145,8 +144,9 @@ class Driver:
         return wake_at is not None and self._waits and not self._is_stopping
 
     def _end_orphans(self) -> None:
-        for name, phase in in_flight(self._now_standing):
-            self._judge(call_in_flight(self._plan, self._now_standing, name, phase), ORPHANED)
+        now = max(self._clock.now(), self._now_standing.updated_at)
+        for event in orphan_ends(self._plan, self._now_standing, now):
+            self._record(event)
 
     def _settle(self) -> tuple[list[Call], float | None]:
         """Everything that is due, in memory; the calls to send and the next due time."""

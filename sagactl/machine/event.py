@@ -58,6 +58,30 @@ class CompensationRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunAbandoned(Event):
+    """An operator closed the run as it stands: nothing more is done or undone, ever."""
+
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionReplaced(Event):
+    """An operator gave the run another definition, which was found to fit what was done.
+
+    `env` is everything that the run reads of the environment from now on.
+    """
+
+    definition: str
+    definition_name: str
+    digest: str
+    version: int | str
+    env: dict[str, str]
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepEvent(Event):
     """`step` is the step's path in the run: its name."""
 
@@ -208,3 +232,26 @@ class OutcomeReopened(StepEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompensationReopened(StepEvent):
     """A compensation that gave up is tried afresh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResolved(StepEvent):
+    """A person found out, or saw to it, how the step stands in the world.
+
+    `outcome` is "completed", "failed" (without effect) or "compensated"; `result` counts where
+    `has_result`.
+    """
+
+    outcome: str
+    result: Json
+    has_result: bool
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReopened(StepEvent):
+    """A step that failed without effect is tried again, before anything was undone."""
+
+    operator: str
+    reason: str

@@ -17,6 +17,10 @@ has one, and so has `unknown`: what may have happened is undone.
 
 `stuck` means that a person is needed. `resume` reopens it where it stood, hence three arrows.
 
+An operator's word is one event with three outcomes, so it has a table of its own, RESOLUTIONS. Its
+arrows are those that can be right; whether one is right in a run depends on the run, and that is
+`objection`'s business. `failed` has no arrow in it: a definite no was seen, and the saga has turned.
+
 The saga's own state is nowhere stored: `run.saga_state` sees it in the steps.
 """
 
@@ -81,6 +85,31 @@ MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
     (STUCK, e.ActionReopened): EXECUTING,
     (STUCK, e.OutcomeReopened): UNKNOWN,
     (STUCK, e.CompensationReopened): COMPENSATING,
+    (FAILED, e.StepReopened): PENDING,
+}
+
+
+class Resolution(StrEnum):
+    """What a person can tell about a step: it took place, it did not, or it is undone."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+
+
+# What a step becomes is what the person says of it: from which states that can be right.
+RESOLUTIONS: dict[tuple[StepState, Resolution], StepState] = {
+    (EXECUTING, Resolution.COMPLETED): COMPLETED,  # nothing arrived there, so it was done by hand
+    (EXECUTING, Resolution.FAILED): FAILED,
+    (UNKNOWN, Resolution.COMPLETED): COMPLETED,
+    (UNKNOWN, Resolution.FAILED): FAILED,
+    (UNKNOWN, Resolution.COMPENSATED): COMPENSATED,
+    (COMPLETED, Resolution.COMPENSATED): COMPENSATED,
+    (COMPENSATING, Resolution.FAILED): FAILED,  # it was taken as done on suspicion alone
+    (COMPENSATING, Resolution.COMPENSATED): COMPENSATED,
+    (STUCK, Resolution.COMPLETED): COMPLETED,
+    (STUCK, Resolution.FAILED): FAILED,
+    (STUCK, Resolution.COMPENSATED): COMPENSATED,
 }
 
 
@@ -97,6 +126,8 @@ class IllegalMove(Exception):
 def move(state: StepState, event: e.StepEvent) -> StepState:
     """The state after `event`; raises IllegalMove where the table has no such arrow."""
     try:
+        if isinstance(event, e.StepResolved):
+            return RESOLUTIONS[state, Resolution(event.outcome)]
         return MOVES[state, type(event)]
-    except KeyError:
+    except (KeyError, ValueError):
         raise IllegalMove(event.step, state, event) from None

@@ -21,20 +21,25 @@ from dataclasses import replace
 from typing import Any
 
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.model import Lookup, OnUnknown, Request
+from sagactl.definition.model import Lookup, OnUnknown, OutcomeKind, Request
 from sagactl.definition.template import evaluate_condition
 from sagactl.machine import event as e
-from sagactl.machine.command import Call, Command, Note, Phase
+from sagactl.machine.command import Call, Command, Note, Outcome, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, PlannedStep
 from sagactl.machine.request import idempotency_key, render, scope_of
 from sagactl.machine.run import Run, StepRun
 from sagactl.machine.state import are_dependents_clear, is_backwards, is_past_pivot, is_through
-from sagactl.machine.verdict import finish_until, may_resend
+from sagactl.machine.verdict import finish_until, may_resend, verdict
+
+
+ORPHANED = Outcome(OutcomeKind.UNKNOWN, "sagactl ended while the request was in flight")
 
 
 def outstanding(plan: Plan, run: Run) -> tuple[Command, ...]:
     """Every command that ought to be under way now, attempts already in flight apart."""
+    if run.abandoned:
+        return ()
     turned = is_backwards(plan, run)
     moves = _backwards if turned else _forwards
     commands = list(moves(plan, run))
@@ -58,12 +63,20 @@ def in_flight(run: Run) -> tuple[tuple[str, Phase], ...]:
 
 def deadline(plan: Plan, run: Run) -> float | None:
     """When the saga's time is up, or None: no `timeout`, or the deadline means nothing any more."""
-    if is_past_pivot(plan, run) or is_through(plan, run):
+    if run.abandoned or is_past_pivot(plan, run) or is_through(plan, run):
         return None
     if run.deadline_at is not None:
         return run.deadline_at
     limit = plan.saga.timeout_s
     return None if limit is None else run.started_at + limit
+
+
+def orphan_ends(plan: Plan, run: Run, at: float) -> tuple[e.AttemptEnded, ...]:
+    """How the attempts end that were in flight when their process died: nobody speaks for them."""
+    return tuple(
+        verdict(plan, run, call_in_flight(plan, run, name, phase), ORPHANED, at)
+        for name, phase in in_flight(run)
+    )
 
 
 def call_in_flight(plan: Plan, run: Run, name: str, phase: Phase) -> Call:

@@ -75,6 +75,11 @@ class StepRun:
         return self.action.in_flight or self.lookup.in_flight or self.compensation.in_flight
 
     @property
+    def surely_happened(self) -> bool:
+        """Whether somebody said that the action took place, whatever became of it since."""
+        return self.state is StepState.COMPLETED or self.has_result or self.happened
+
+    @property
     def touched(self) -> bool:
         """Whether a request was ever meant to leave for this step."""
         return self.action.count > 0
@@ -99,6 +104,8 @@ class Run:
     deadline_passed: bool = False
     cancelled: bool = False
     cancel_reason: str = ""
+    abandoned: bool = False
+    abandon_reason: str = ""
     steps: Mapping[str, StepRun] = field(default_factory=dict)
 
     def step(self, name: str) -> StepRun:
@@ -124,6 +131,8 @@ def apply(run: Run | None, event: e.Event) -> Run:
         if not isinstance(event, e.RunStarted):
             raise ValueError(f"a run begins with RunStarted, not {type(event).__name__}")
         return _started(event)
+    if run.abandoned:
+        raise ValueError(f"an abandoned run cannot take {type(event).__name__}")
     run = replace(run, updated_at=max(run.updated_at, event.at))
     match event:
         case e.RunResumed():
@@ -134,6 +143,17 @@ def apply(run: Run | None, event: e.Event) -> Run:
             return replace(run, deadline_passed=True)
         case e.CompensationRequested():
             return replace(run, cancelled=True, cancel_reason=event.reason)
+        case e.RunAbandoned():
+            return replace(run, abandoned=True, abandon_reason=event.reason)
+        case e.DefinitionReplaced():
+            source = Source(event.definition_name, event.definition)
+            return replace(
+                run,
+                definition=source,
+                digest=event.digest,
+                version=event.version,
+                env=event.env,
+            )
         case e.StepEvent():
             step = run.step(event.step)
             moved = replace(_step_after(step, event), state=move(step.state, event))
@@ -199,9 +219,31 @@ def _step_after(step: StepRun, event: e.StepEvent) -> StepRun:
         case e.CompensationReopened():
             reopened = replace(_fresh(step.compensation), due_at=event.at)
             return replace(step, compensation=reopened)
+        case e.StepResolved():
+            return _resolved(step, event)
+        case e.StepReopened():
+            # It had no effect, so it is as new, but for its numbers, its key and its bytes.
+            action = replace(_fresh(step.action), doubted=False, due_at=None)
+            lookup = replace(_fresh(step.lookup), due_at=None)
+            return replace(step, action=action, lookup=lookup, doubted_at=None, error=None)
         case e.AttemptEnded():
             return _step_after_attempt(step, event)
     return step
+
+
+def _resolved(step: StepRun, event: e.StepResolved) -> StepRun:
+    error = None
+    if event.outcome == "failed":
+        error = StepError(Phase.ACTION, None, f"{event.operator} says so: {event.reason}")
+    result = event.result if event.has_result else step.result
+    return replace(
+        step,
+        result=result,
+        has_result=step.has_result or event.has_result,
+        held=False,
+        happened=step.happened or event.outcome == "completed",
+        error=error,
+    )
 
 
 def _began(attempts: Attempts, event: e.AttemptBegan) -> Attempts:

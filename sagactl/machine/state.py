@@ -24,6 +24,8 @@ ENDED = (SagaState.COMPLETED, SagaState.FAILED, SagaState.ABANDONED)
 
 def saga_state(plan: Plan, run: Run) -> SagaState:
     """Where the run stands as a whole."""
+    if run.abandoned:
+        return SagaState.ABANDONED
     if is_stuck(run):
         return SagaState.STUCK
     if is_backwards(plan, run):

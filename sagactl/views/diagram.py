@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sagactl.machine.moves import MOVES, StepState
+from sagactl.machine.event import StepResolved
+from sagactl.machine.moves import MOVES, RESOLUTIONS, StepState
 from sagactl.views.carets import visible
 
 
@@ -15,10 +16,12 @@ class Effect(Protocol):
 
 
 def moves_mermaid() -> str:
-    """The table of moves as a Mermaid state diagram, drawn from the table itself."""
+    """The tables of moves as a Mermaid state diagram, drawn from the tables themselves."""
     labels: dict[tuple[StepState, StepState], list[str]] = {}
     for (before, event), after in MOVES.items():
         labels.setdefault((before, after), []).append(event.__name__)
+    for (before, _), after in RESOLUTIONS.items():
+        labels.setdefault((before, after), []).append(StepResolved.__name__)
     lines = ["stateDiagram-v2", "    [*] --> pending"]
     for (before, after), names in labels.items():
         if before is not after:
