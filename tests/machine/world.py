@@ -20,11 +20,18 @@ from sagactl.definition.model import (
 from sagactl.definition.template import Template, constant
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Note, Outcome, Phase
+from sagactl.machine.moves import Resolution
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
+from sagactl.machine.objection import (
+    abandon_objections,
+    compensate_objections,
+    reopen_objections,
+    resolve_objections,
+)
+from sagactl.machine.outstanding import orphan_ends, outstanding
 from sagactl.machine.plan import Plan, make_plan
 from sagactl.machine.run import Run, apply, reopenings, replay
-from sagactl.machine.state import ENDED, is_clear, is_past_pivot, saga_state
+from sagactl.machine.state import ENDED, is_backwards, is_clear, is_past_pivot, saga_state
 from sagactl.machine.verdict import verdict
 from sagactl.source.place import Place, Source
 
@@ -121,7 +128,15 @@ class Effect:
 class World:
     """Runs a plan to its end in random order; `crash_rate` of all steps lose the process."""
 
-    def __init__(self, saga: Saga, seed: int, *, crash_rate: float = 0.05, mischief: int = 12):
+    def __init__(
+        self,
+        saga: Saga,
+        seed: int,
+        *,
+        crash_rate: float = 0.05,
+        mischief: int = 12,
+        operator_rate: float = 0.0,
+    ):
         self.rng = random.Random(seed)
         self.plan: Plan = make_plan(saga)
         self.journal: list[e.Event] = [started(saga)]
@@ -131,12 +146,17 @@ class World:
         self.effects = {step.name: Effect() for step in saga.steps}
         self.mischief = mischief
         self.crash_rate = crash_rate
+        self.operator_rate = operator_rate
         self.arrows: set[tuple[S, type[e.Event]]] = set()
+        self.words: set[tuple[S, Resolution]] = set()
+        self.turned_forwards = 0
 
     def live(self) -> Run:
         for _ in range(20_000):
             if self.rng.random() < self.crash_rate:
                 self.crash()
+            if self.operator_rate and self.rng.random() < self.operator_rate:
+                self.operate()
             due = [c for c in outstanding(self.plan, self.run) if (c.due_at or 0) <= self.now]
             if self.hands and (not due or self.rng.random() < 0.5):
                 self.end(self.hands.pop(self.rng.randrange(len(self.hands))))
@@ -205,6 +225,66 @@ class World:
             return Outcome(OutcomeKind.UNKNOWN, "no answer")
         return Outcome(OutcomeKind.APPLIED, "answered", 200, result={"n": 1}, found=effect.stands)
 
+    def operate(self) -> None:
+        """An operator, who has the run for himself and never lies, does what is not refused."""
+        self.crash()
+        match self.rng.choice(["resolve", "resolve", "resolve", "from", "compensate", "abandon"]):
+            case "resolve":
+                self.resolve(self.rng.choice(list(self.plan.steps)))
+            case "from":
+                self.turn_forwards()
+            case "compensate" if self.rng.random() < 0.2:
+                if not compensate_objections(self.plan, self.run) and not self.has_ended:
+                    asked = e.CompensationRequested(at=self.now, operator="t", reason="r")
+                    self.record(asked)
+            case "abandon" if self.rng.random() < 0.1:
+                if not abandon_objections(self.plan, self.run):
+                    self.record(e.RunAbandoned(at=self.now, operator="t", reason="r"))
+
+    @property
+    def has_ended(self) -> bool:
+        return saga_state(self.plan, self.run) in ENDED
+
+    def resolve(self, name: str) -> None:
+        """What is so is told; and at times the operator sees to it that it is so."""
+        resolution = self.rng.choice(list(Resolution))
+        effect, state = self.effects[name], self.run.step(name).state
+        if resolve_objections(
+            self.plan, self.run, name, resolution, {"n": 1}, has_result=resolution == "completed"
+        ):
+            return
+        match resolution:
+            case Resolution.COMPLETED:
+                self.act(effect)
+                if not effect.stands:  # an undo that nobody heard of had worked
+                    return
+            case Resolution.FAILED if effect.applied:
+                return
+            case Resolution.COMPENSATED if effect.stands:
+                effect.undone += 1
+        told = e.StepResolved(
+            at=self.now,
+            step=name,
+            outcome=resolution.value,
+            result={"n": 1},
+            has_result=resolution is Resolution.COMPLETED,
+            operator="t",
+            reason="r",
+        )
+        self.words.add((state, resolution))
+        self.record(told)
+
+    def turn_forwards(self) -> None:
+        failed = [name for name, step in self.run.steps.items() if step.state is S.FAILED]
+        if not failed or reopen_objections(self.plan, self.run, failed, self.now, None):
+            return
+        assert not any(effect.undone for effect in self.effects.values())
+        for name in failed:
+            assert not self.effects[name].applied, "what failed left nothing behind"
+            self.record(e.StepReopened(at=self.now, step=name, operator="t", reason="r"))
+        self.turned_forwards += 1
+        assert not is_backwards(self.plan, self.run)
+
     def crash(self) -> None:
         """The process dies: requests in flight may or may not arrive; the journal is all there is."""
         for call, _ in self.hands:
@@ -225,13 +305,11 @@ class World:
         if reopen:
             for event in reopenings(self.run, self.now):
                 self.record(event)
-        lost = Outcome(OutcomeKind.UNKNOWN, "ended in flight")
-        for name, phase in in_flight(self.run):
-            call = call_in_flight(self.plan, self.run, name, phase)
-            self.record(verdict(self.plan, self.run, call, lost, self.now))
+        for event in orphan_ends(self.plan, self.run, self.now):
+            self.record(event)
 
     def record(self, event: e.Event) -> None:
-        if isinstance(event, e.StepEvent):
+        if isinstance(event, e.StepEvent) and not isinstance(event, e.StepResolved):
             self.arrows.add((self.run.step(event.step).state, type(event)))
         self.journal.append(event)
         self.run = apply(self.run, event)
