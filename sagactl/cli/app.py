@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from sagactl.cli import verbs
+from sagactl.cli import intervention, verbs
 
 app = typer.Typer(
     name="sagactl",
@@ -24,6 +24,9 @@ app.command()(verbs.show)
 app.command()(verbs.history)
 app.command()(verbs.resume)
 app.command()(verbs.compensate)
+app.command()(intervention.resolve)
+app.command()(intervention.abandon)
+app.command()(intervention.explain)
 app.command()(verbs.export)
 app.command()(verbs.prune)
 app.command()(verbs.doctor)

@@ -26,7 +26,7 @@ def fitting_input(saga: Saga, value: Json) -> Json:
     if saga.input_schema is not None:
         wrong = check_input(saga.input_schema, value)
         if wrong:
-            raise Refused(*(f"input {_path(p.path)}{p.message}" for p in wrong))
+            raise Refused(*(f"input {path_words(p.path)}{p.message}" for p in wrong))
     return value
 
 
@@ -86,7 +86,8 @@ def _with_defaults(schema: Json, value: Json) -> Json:
     return filled
 
 
-def _path(path: tuple[str | int, ...]) -> str:
+def path_words(path: tuple[str | int, ...]) -> str:
+    """Where in the input it is, with a colon behind it; nothing for the whole."""
     if not path:
         return ""
     text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)

@@ -101,3 +101,15 @@ IdFrom = Annotated[
     str | None,
     typer.Option("--id-from", metavar="FIELD", help="Where a line's input has the saga's ID."),
 ]
+Why = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
+Rate = Annotated[
+    str | None, typer.Option("--rate", metavar="N/s", help="Begin at most so many: 5/s, 30/m.")
+]
+Again = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="STEP", help="Try a failed step again; nothing undone yet."),
+]
+Other = Annotated[
+    Path | None, typer.Option("--definition", metavar="FILE", help="Go on with another definition.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether the --definition fits.")]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -60,6 +60,7 @@ class Ending:
     run: Run
     exit: Exit
     moved: bool = True
+    signal: Exit | None = None  # it asked for an end, whether or not the run had come to its own
 
 
 def perform(
@@ -86,8 +87,30 @@ async def _perform(
             run = await driver.drive(run, *opening)
     state = saga_state(plan, run)
     if signals.exit is not None and state not in ENDED:
-        return Ending(run, signals.exit)
-    return Ending(run, BY_STATE[state])
+        return Ending(run, signals.exit, signal=signals.exit)
+    return Ending(run, BY_STATE[state], signal=signals.exit)
+
+
+def pause(seconds: float, remarks: "Remarks") -> Exit | None:
+    """Wait so long; the exit code of the signal that ended it before its time."""
+    return asyncio.run(_pause(seconds, remarks))
+
+
+async def _pause(seconds: float, remarks: "Remarks") -> Exit | None:
+    nap = _Nap()
+    with Signals(nap, remarks) as signals, suppress(TimeoutError):
+        await asyncio.wait_for(nap.over.wait(), seconds)
+    return signals.exit
+
+
+class _Nap:
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+    def stop(self) -> None:
+        self.over.set()
+
+    cut = stop
 
 
 async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web":

@@ -160,6 +160,11 @@ def resume(
     extend: Annotated[
         str | None, typer.Option("--extend", metavar="DURATION", help="More time, from now on.")
     ] = None,
+    rate: option.Rate = None,
+    again: option.Again = None,
+    definition: option.Other = None,
+    dry_run: option.DryRun = False,
+    reason: option.Why = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
     secrets_file: option.SecretsFile = None,
@@ -172,9 +177,12 @@ def resume(
     A sandboxed saga stays in the sandbox, with the faults it began with; --fail gives others, and
     --fail none lets the sandbox behave.
 
+    --from tries a failed step again, where nothing was undone yet. --definition goes on with
+    another definition, where it fits what was done; --dry-run tells whether it does.
+
     Example: sagactl resume 3fk2
     """
-    from sagactl.cli import running
+    from sagactl.cli import resuming, running
     from sagactl.cli.state_file import state_files
 
     wish = running.Wish(
@@ -183,7 +191,10 @@ def resume(
         secrets_file,
         waits=not no_wait,
     )
-    raise typer.Exit(running.resume(ids or [], wish, output, every=every, extend=extend))
+    going = resuming.going(extend, again or [], definition, reason)
+    if dry_run:
+        raise typer.Exit(resuming.compare(ids or [], wish, going, output))
+    raise typer.Exit(resuming.resume(ids or [], wish, going, output, every=every, rate=rate))
 
 
 def compensate(
@@ -200,7 +211,7 @@ def compensate(
 
     Example: sagactl compensate 3fk2 --reason "the customer called"
     """
-    from sagactl.cli import running
+    from sagactl.cli import resuming, running
     from sagactl.cli.state_file import state_files
 
     wish = running.Wish(
@@ -209,7 +220,7 @@ def compensate(
         secrets_file,
         waits=not no_wait,
     )
-    raise typer.Exit(running.compensate(run_id, reason, wish, output))
+    raise typer.Exit(resuming.compensate(run_id, reason, wish, output))
 
 
 def export(

@@ -19,7 +19,7 @@ from pathlib import Path
 from sagactl.journal import disk, lock
 from sagactl.journal.codec import build, decode, plain_record
 from sagactl.journal.document import Document, parse_document
-from sagactl.journal.refusal import RunAmbiguous, RunNotFound, StateDamaged, refusing
+from sagactl.journal.refusal import RunAmbiguous, RunHeld, RunNotFound, StateDamaged, refusing
 from sagactl.journal.store import Append, Summary, demand_distinct, newest_first, summary_after
 from sagactl.journal.tinydb_table import JournalDB, JournalStorage, numbered
 from sagactl.journal.volume import Volume
@@ -137,6 +137,11 @@ class TinyDBStore:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         with lock.holding(locks / lock.lock_name(run_id), run_id):
             yield
+
+    def holder(self, run_id: str) -> RunHeld | None:
+        """Who has the run now, None where nobody does; nothing is taken and nothing is made."""
+        path = self._path.with_name(f"{self._path.name}.locks") / lock.lock_name(run_id)
+        return lock.held_by(path, run_id) if path.is_file() else None
 
     def close(self) -> None:
         self._writer.close()

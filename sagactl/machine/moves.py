@@ -19,7 +19,7 @@ has one, and so has `unknown`: what may have happened is undone.
 
 An operator's word is one event with three outcomes, so it has a table of its own, RESOLUTIONS. Its
 arrows are those that can be right; whether one is right in a run depends on the run, and that is
-`objection`'s business. `failed` has no arrow in it: a definite no was seen, and the saga has turned.
+`objection`'s business. None leads out of `failed`: a definite no was seen, and the saga has turned.
 
 The saga's own state is nowhere stored: `run.saga_state` sees it in the steps.
 """

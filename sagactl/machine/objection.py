@@ -31,10 +31,8 @@ def compensate_objections(plan: Plan, run: Run) -> tuple[str, ...]:
     if run.abandoned or not is_past_pivot(plan, run):
         return resume_objections(run)
     pivot = ", ".join(f'"{name}"' for name in plan.pivots)
-    return (
-        f"saga {run.id} is past its pivot {pivot}, the point of no return: "
-        "nothing is undone behind it",
-    )
+    why = "the point of no return: nothing is undone behind it"
+    return (f"saga {run.id} is past its pivot {pivot}, {why}",)
 
 
 def abandon_objections(plan: Plan, run: Run) -> tuple[str, ...]:
@@ -127,9 +125,7 @@ def _against_compensated(plan: Plan, run: Run, name: str) -> str | None:
     return None
 
 
-def _lacking(
-    plan: Plan, run: Run, name: str, result: Json, *, has_result: bool
-) -> tuple[str, ...]:
+def _lacking(plan: Plan, run: Run, name: str, result: Json, *, has_result: bool) -> tuple[str, ...]:
     """What of the result is read later, and not there."""
     missing = [
         path
@@ -140,7 +136,7 @@ def _lacking(
         return ()
     names = ", ".join(f'"{dotted(path)}"' for path in missing)
     lacks = f"--result lacks {names}" if has_result else f"--result is needed, with {names}"
-    return (f'{lacks}: an expression reads it of step "{name}" later',)
+    return (f'{lacks}: a later expression reads that of step "{name}"',)
 
 
 def needed_paths(plan: Plan, run: Run, name: str) -> tuple[Path, ...]:

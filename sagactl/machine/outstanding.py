@@ -32,7 +32,6 @@ from sagactl.machine.run import Run, StepRun
 from sagactl.machine.state import are_dependents_clear, is_backwards, is_past_pivot, is_through
 from sagactl.machine.verdict import finish_until, may_resend, verdict
 
-
 ORPHANED = Outcome(OutcomeKind.UNKNOWN, "sagactl ended while the request was in flight")
 
 

@@ -88,6 +88,9 @@ def next_due_at(plan: Plan, run: Run) -> float | None:
 
 def run_error(plan: Plan, run: Run) -> dict[str, Json] | None:
     """Why the run is not completed: the step that is stuck, else the one that turned it back."""
+    if run.abandoned:
+        message = f"abandoned: {run.abandon_reason or 'no reason given'}"
+        return {"step": None, "phase": None, "status": None, "message": message}
     states = (S.STUCK, S.FAILED)
     for wanted in states:
         for name in plan.steps:

@@ -37,7 +37,15 @@ def event_words(event: e.Event) -> str:
         case e.DeadlinePassed():
             return "its time is up: what was done is undone"
         case e.CompensationRequested():
-            return f"to be undone, says {event.operator}: {event.reason or 'no reason given'}"
+            return f"to be undone, {_says(event.operator, event.reason)}"
+        case e.RunAbandoned():
+            return f"abandoned as it stands, by {event.operator}: {event.reason}"
+        case e.DefinitionReplaced():
+            return f"goes on with {event.definition_name}, {_says(event.operator, event.reason)}"
+        case e.StepResolved():
+            return f"resolved as {event.outcome}, {_says(event.operator, event.reason)}"
+        case e.StepReopened():
+            return f"to be tried again, {_says(event.operator, event.reason)}"
         case e.AttemptBegan():
             return f"{_phase(event)} {event.attempt}: {event.method} {event.url}"
         case e.AttemptEnded():
@@ -53,6 +61,10 @@ def event_words(event: e.Event) -> str:
         case e.ActionReopened() | e.OutcomeReopened() | e.CompensationReopened():
             return "taken up again"
     return type(event).__name__
+
+
+def _says(operator: str, reason: str) -> str:
+    return f"says {operator}: {reason or 'no reason given'}"
 
 
 def _phase(event: e.AttemptBegan) -> str:

@@ -9,6 +9,7 @@ from sagactl.machine.request import rfc3339
 from sagactl.machine.run import Run
 from sagactl.machine.state import SagaState, saga_state
 from sagactl.views.carets import visible
+from sagactl.views.command_line import command_line, resolve_commands
 from sagactl.views.document import Summary, next_due_at, run_document, run_error, to_yaml
 from sagactl.views.glyph import MARKS
 from sagactl.views.lines import concerned, event_words
@@ -76,6 +77,8 @@ def verdict_line(plan: Plan, run: Run) -> str:
             return f"stuck, a person is needed{why}"
         case SagaState.COMPENSATING:
             return f"compensating{why}"
+        case SagaState.ABANDONED:
+            return f"closed as it stands{why}"
     return str(state)
 
 
@@ -94,9 +97,17 @@ def next_hints(plan: Plan, run: Run, option: str = "") -> list[str]:
     """What to type next, where the run has not ended."""
     state = saga_state(plan, run)
     if state is SagaState.STUCK:
+        stuck = [name for name in plan.steps if run.step(name).state is S.STUCK]
+        tell = [
+            f"tell:   {command}"
+            for name in stuck
+            for command in resolve_commands(plan, run, name, option)
+        ]
         return [
-            f"look:   sagactl history {run.id}{option}",
-            f"go on:  sagactl resume {run.id}{option}",
+            f"look:   {command_line('explain', run, option)}",
+            f"go on:  {command_line('resume', run, option)}",
+            *tell,
+            f"close:  {command_line('abandon', run, option)}",
         ]
     if state in (SagaState.STARTED, SagaState.PENDING, SagaState.COMPENSATING):
         hints = [f"go on:  sagactl resume {run.id}{option}"]

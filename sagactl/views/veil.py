@@ -73,8 +73,13 @@ class Veil:
         if not self.hides:
             return run
         steps = {name: self._step(step) for name, step in run.steps.items()}
-        reason = self.text(run.cancel_reason)
-        return replace(run, input=self.masked_input, steps=steps, cancel_reason=reason)
+        return replace(
+            run,
+            input=self.masked_input,
+            steps=steps,
+            cancel_reason=self.text(run.cancel_reason),
+            abandon_reason=self.text(run.abandon_reason),
+        )
 
     def _step(self, step: StepRun) -> StepRun:
         error = step.error
