@@ -105,9 +105,11 @@ def _resume_each(
         stopped = ending.signal
         left_s = began + interval_s - time.monotonic()
         if stopped is None and number + 1 < len(found) and left_s > 0:
+            note(f"the next saga begins in {left_s:.1f}s")
             stopped = pause(left_s, _Notes())
         if stopped is not None and number + 1 < len(found):
-            note(f"{len(found) - number - 1} more were not begun")
+            more = len(found) - number - 1
+            note("1 more was not begun" if more == 1 else f"{more} more were not begun")
             exits.append(stopped)
             break
     return endings, exits
