@@ -1,6 +1,7 @@
 """The README is true: its commands run and print what it shows, its tables say what the code says."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def test_every_command_of_the_readme_prints_what_it_shows(tmp_path: Path) -> Non
         status = 0
         if wanted and (said := re.fullmatch(r"\[exit (\d+)\]", wanted[-1])):
             status, wanted = int(said.group(1)), wanted[:-1]
-        program, *arguments = command.split()
+        program, *arguments = shlex.split(command)
         assert program == "sagactl"
         told = cli(*arguments)
         assert told.status == status, (command, told)
