@@ -110,20 +110,7 @@ def ways(
         refused = resume_objections(run)
         yield Way("resume", command_line("resume", run, option), after(*going_on), refused)
         yield from _from_ways(plan, run, now, option, veil)
-    for name in plan.steps if not ended else ():
-        state = run.step(name).state
-        if state not in (S.UNKNOWN, S.STUCK, S.EXECUTING, S.COMPENSATING):
-            continue
-        for resolution, command in resolutions(plan, run, name, option).items():
-            paths = needed_paths(plan, run, name) if resolution == "completed" else ()
-            told = e.StepResolved(
-                at=at, step=name, outcome=str(resolution), result=skeleton(paths),
-                has_result=bool(paths), operator=OPERATOR, reason="",
-            )  # fmt: skip
-            moved = apply(run, told)
-            resumed = going_on[0], *reopenings(moved, at)
-            does = f"{FOUND_OUT[resolution]}; resume then {after(told, *resumed)}"
-            yield Way("resolve", command, does)
+        yield from _resolve_ways(plan, run, now, option, veil)
     if not is_backwards(plan, run):
         refused = compensate_objections(plan, run)
         wanted = e.CompensationRequested(at=at, operator=OPERATOR, reason="")
@@ -137,6 +124,27 @@ def ways(
         yield Way("abandon", command_line("abandon", run, option), _abandoned(plan, run))
         waits = "it goes on by itself" if holder is not None else "nothing happens: nobody has it"
         yield Way("wait", "", waits)
+
+
+def _resolve_ways(plan: Plan, run: Run, now: float, option: str, veil: Veil) -> Iterator[Way]:
+    at = max(now, run.updated_at)
+    for name in plan.steps:
+        if run.step(name).state not in (S.UNKNOWN, S.STUCK, S.EXECUTING, S.COMPENSATING):
+            continue
+        for resolution, command in resolutions(plan, run, name, option).items():
+            paths = needed_paths(plan, run, name) if resolution == "completed" else ()
+            told = e.StepResolved(
+                at=at, step=name, outcome=str(resolution), result=skeleton(paths),
+                has_result=bool(paths), operator=OPERATOR, reason="",
+            )  # fmt: skip
+            moved = apply(run, told)
+            for event in (
+                e.RunResumed(at=at, operator=OPERATOR, deadline_at=None),
+                *reopenings(moved, at),
+            ):
+                moved = apply(moved, event)
+            does = f"{FOUND_OUT[resolution]}; resume then {then(plan, moved, now, veil)}"
+            yield Way("resolve", command, does)
 
 
 def _from_ways(plan: Plan, run: Run, now: float, option: str, veil: Veil) -> Iterator[Way]:
