@@ -92,13 +92,14 @@ async def _perform(
 
 
 def pause(seconds: float, remarks: "Remarks") -> Exit | None:
-    """Wait so long; the exit code of the signal that ended it before its time."""
+    """Wait before the next saga; the exit code of the signal that ended it before its time."""
     return asyncio.run(_pause(seconds, remarks))
 
 
 async def _pause(seconds: float, remarks: "Remarks") -> Exit | None:
     nap = _Nap()
     with Signals(nap, remarks) as signals, suppress(TimeoutError):
+        remarks.say(f"the next saga begins in {seconds:.1f}s")
         await asyncio.wait_for(nap.over.wait(), seconds)
     return signals.exit
 

@@ -105,7 +105,6 @@ def _resume_each(
         stopped = ending.signal
         left_s = began + interval_s - time.monotonic()
         if stopped is None and number + 1 < len(found) and left_s > 0:
-            note(f"the next saga begins in {left_s:.1f}s")
             stopped = pause(left_s, _Notes())
         if stopped is not None and number + 1 < len(found):
             more = len(found) - number - 1
