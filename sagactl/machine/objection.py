@@ -31,7 +31,7 @@ def compensate_objections(plan: Plan, run: Run) -> tuple[str, ...]:
     """Why the run may not be turned back."""
     if run.abandoned or not is_past_pivot(plan, run):
         return resume_objections(run)
-    pivot = ", ".join(f'"{name}"' for name in plan.pivots)
+    pivot = ", ".join(f'"{name}"' for name in expanded(plan, run).pivots)
     why = "the point of no return: nothing is undone behind it"
     return (f"saga {run.id} is past its pivot {pivot}, {why}",)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sagactl.machine import event as e
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.request import rfc3339
 from sagactl.machine.run import Run
 from sagactl.machine.state import SagaState, saga_state
@@ -74,7 +74,7 @@ def verdict_line(plan: Plan, run: Run) -> str:
         case SagaState.COMPLETED:
             return f"completed in {said_elapsed(run.updated_at - run.started_at)}"
         case SagaState.FAILED:
-            stands = any(run.step(name).state is S.COMPLETED for name in plan.steps)
+            stands = any(run.step(name).state is S.COMPLETED for name in run.steps)
             what = "had to be undone" if stands else "was done"
             return f"failed, and everything that {what} is undone{why}"
         case SagaState.STUCK:
@@ -101,7 +101,7 @@ def next_hints(plan: Plan, run: Run, option: str = "") -> list[str]:
     """What to type next, where the run has not ended."""
     state = saga_state(plan, run)
     if state is SagaState.STUCK:
-        stuck = [name for name in plan.steps if run.step(name).state is S.STUCK]
+        stuck = [name for name in expanded(plan, run).steps if run.step(name).state is S.STUCK]
         tell = [
             f"tell:   {command}"
             for name in stuck

@@ -178,3 +178,120 @@ def test_plan_shows_what_is_inside(basket: Cli) -> None:
     assert undone.index("charge") < undone.index("reserve")
     steps = basket("plan", "basket.yaml", "-o", "json").json["steps"]
     assert [step["name"] for step in steps][3:] == ["send", "send/label", "send/pick_up"]
+
+
+# --- with the operator's verbs
+
+
+def test_a_stuck_instance_is_explained_resolved_and_gone_on_with(basket: Cli) -> None:
+    text = BASKET.replace(
+        "      request: PUT /holds/${{ saga.id }}-${{ index }}\n",
+        "      request: POST /holds\n      idempotency: none\n      retry: {max_attempts: 1}\n",
+    )
+    text = text.replace("    max_parallel: 4\n", "    on_unknown: hold\n")
+    basket.write("basket.yaml", text)
+    told = basket(
+        "run", "basket.yaml", "--sandbox", "--id", "b", "--fail", "reserve[1]=reset-after"
+    )
+    assert told.status == 3, told
+    assert "sagactl resolve b 'reserve[1]' --as completed" in told.out
+    told = basket("explain", "b")
+    assert 'Nobody knows whether "reserve[1]" took place' in told.out
+    told = basket("resolve", "b", "reserve", "--as", "completed", "--reason", "seen")
+    assert told.status == 2
+    assert "stands for several" in told.err
+    told = basket("resolve", "b", "reserve[7]", "--as", "completed", "--reason", "seen")
+    assert told.status == 2
+    assert "there is no step" in told.err
+    told = basket("resolve", "b", "reserve[1]", "--as", "completed", "--reason", "seen")
+    assert told.status == 0, told
+    told = basket("resume", "b", "--fail", "none")
+    assert told.status == 0, told
+    assert len(left(basket, "b")) == 7
+
+
+def test_a_sleeping_saga_is_explained(basket: Cli) -> None:
+    basket.write("basket.yaml", BASKET.replace("default: 1s", "default: 1h"))
+    assert basket("run", "basket.yaml", "--sandbox", "--id", "b", "--no-wait").status == 5
+    told = basket("explain", "b")
+    assert '"reconsider" sleeps until ' in told.out
+    told = basket("resolve", "b", "reconsider", "--as", "completed", "--reason", "no need to wait")
+    assert told.status == 0, told
+    assert basket("resume", "b").status == 0
+
+
+def test_a_failed_member_is_tried_again_where_nothing_was_undone(basket: Cli) -> None:
+    basket.write(
+        "one.yaml",
+        'saga: one\nservices: {shop: {url: "${{ env.SHOP_URL }}", idempotency: key}}\n'
+        "steps:\n"
+        '  - {name: send, for_each: [1, 2], action: {saga: inner.yaml, input: {n: "${{ item }}"}}}\n',
+    )
+    basket.write(
+        "inner.yaml",
+        'saga: inner\nservices: {shop: {url: "${{ env.SHOP_URL }}", idempotency: key}}\n'
+        "steps:\n"
+        '  - {name: do, service: shop, action: "PUT /things/${{ input.n }}", compensation: none}\n',
+    )
+    told = basket("run", "one.yaml", "--sandbox", "--id", "o", "--fail", "send[1]/do=422")
+    assert told.status == 1, told
+    told = basket("resume", "o", "--from", "send[1]/do", "--reason", "mended", "--fail", "none")
+    assert told.status == 0, told
+    assert left(basket, "o") == ["send[0]/do", "send[1]/do"]
+    told = basket("resume", "o", "--from", "send[1]/do", "--reason", "again")
+    assert told.status == 2
+
+
+def test_a_member_is_not_tried_again_once_something_was_undone(basket: Cli) -> None:
+    assert (
+        basket(
+            "run", "basket.yaml", "--sandbox", "--id", "b", "--fail", "send[1]/pick_up=409"
+        ).status
+        == 1
+    )
+    told = basket("resume", "b", "--from", "send[1]/pick_up", "--reason", "mended")
+    assert told.status == 2
+    assert "undoing has begun" in told.err
+
+
+def test_a_completed_saga_is_undone_to_its_depths(basket: Cli) -> None:
+    assert basket("run", "basket.yaml", "--sandbox", "--id", "b").status == 0
+    told = basket("compensate", "b", "--reason", "the customer called")
+    assert told.status == 1, told
+    assert '"send[1]/pick_up", "send[1]/label", "send[0]/pick_up"' in told.err
+    assert left(basket, "b") == []
+
+
+def test_a_saga_goes_on_with_another_sub_saga_where_it_has_not_begun(basket: Cli) -> None:
+    assert (
+        basket(
+            "run", "basket.yaml", "--sandbox", "--id", "b", "--fail", "charge=503", "--no-wait"
+        ).status
+        == 5
+    )
+    basket.write("parcel.yaml", PARCEL.replace("/pickups/", "/collections/"))
+    told = basket(
+        "resume", "b", "--definition", "basket.yaml", "--reason", "moved", "--fail", "none"
+    )
+    assert told.status == 0, told
+    assert "/collections/" in basket("history", "b").out
+    basket.write("basket.yaml", BASKET.replace("/holds/", "/keeps/"))
+    assert basket("run", "basket.yaml", "--sandbox", "--id", "c", "--fail", "charge=503",
+                  "--no-wait").status == 5  # fmt: skip
+    basket.write("basket.yaml", BASKET)
+    told = basket("resume", "c", "--definition", "basket.yaml", "--reason", "moved")
+    assert told.status == 2
+    assert "stands for several that have begun, and differs" in told.err
+
+
+def test_an_abandoned_saga_says_what_of_its_members_stays(basket: Cli) -> None:
+    assert (
+        basket(
+            "run", "basket.yaml", "--sandbox", "--id", "b", "--fail", "charge=503", "--no-wait"
+        ).status
+        == 5
+    )
+    told = basket("abandon", "b", "--reason", "settled by hand")
+    assert told.status == 0, told
+    assert 'what "reserve[0]" did' in told.err
+    assert "reconsider" not in told.err
