@@ -43,7 +43,6 @@ class FaultKind(Enum):
     READ_TIMEOUT = ("read timed out", UNKNOWN, True)
     CONNECTION_LOST = ("connection lost", UNKNOWN, True)
     BAD_PROTOCOL = ("the reply is not HTTP", UNKNOWN, True)
-    CUT = ("cut off", UNKNOWN, True)
     UNEXPECTED_AFTER = ("unexpected error after sending", UNKNOWN, True)
 
     def __init__(self, words: str, outcome: OutcomeKind, retriable: bool) -> None:
@@ -92,6 +91,11 @@ RETRY_AFTER_COUNTS = (425, 429, 503)
 ABSENT = (404, 410)
 # Where `outcomes` names a status twice, the more careful reading counts.
 MOVED_FIRST = (UNKNOWN, RESULT_LOST, REJECTED, NOT_SENT, APPLIED)
+
+
+def by_status(status: int) -> OutcomeKind:
+    """What a status that is no success means where nothing else is said."""
+    return next((kind for kind, statuses in BY_STATUS if status in statuses), UNKNOWN)
 
 
 def classify(call: Call, seen: Seen, now: float, redact: Redact = str) -> Outcome:
@@ -221,8 +225,7 @@ def _by_status(reading: _Reading) -> Outcome:
     status = reading.status
     if status == 409 and reading.call.doubted:
         return reading.outcome(UNKNOWN, _said(reading) or "an earlier attempt is still running")
-    kind = next((kind for kind, statuses in BY_STATUS if status in statuses), UNKNOWN)
-    return reading.outcome(kind, _said(reading))
+    return reading.outcome(by_status(status), _said(reading))
 
 
 def _doubt(reading: _Reading, condition: Template) -> Outcome | None:
