@@ -5,7 +5,9 @@ promises must hold whatever happens here.
 """
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+
+from invariants import Deed, Done
 
 from sagactl.definition.model import (
     Idempotency,
@@ -24,7 +26,7 @@ from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
 from sagactl.machine.plan import Plan, make_plan
 from sagactl.machine.run import Run, apply, reopenings, replay
-from sagactl.machine.state import ENDED, is_clear, is_past_pivot, saga_state
+from sagactl.machine.state import ENDED, is_past_pivot, saga_state
 from sagactl.machine.verdict import verdict
 from sagactl.source.place import Place, Source
 
@@ -111,7 +113,6 @@ class Effect:
 
     applied: int = 0
     undone: int = 0
-    bodies: set[tuple[str, object]] = field(default_factory=set)
 
     @property
     def stands(self) -> bool:
@@ -129,6 +130,7 @@ class World:
         self.now = 1000.0
         self.hands: list[tuple[Call, bool]] = []
         self.effects = {step.name: Effect() for step in saga.steps}
+        self.deeds: list[Deed] = []
         self.mischief = mischief
         self.crash_rate = crash_rate
         self.arrows: set[tuple[S, type[e.Event]]] = set()
@@ -155,7 +157,8 @@ class World:
         if isinstance(command, Note):
             self.record(replace(command.event, at=self.now))
             return
-        self.check_order(command)
+        if command.phase is Phase.COMPENSATION:
+            assert not is_past_pivot(self.plan, self.run), "nothing is undone past the pivot"
         began = BEGAN[command.phase](
             at=self.now,
             step=command.step,
@@ -177,7 +180,6 @@ class World:
 
     def answer(self, call: Call) -> Outcome:
         effect = self.effects[call.step]
-        effect.bodies.add((call.key, call.sending))
         if call.phase is Phase.LOOKUP:
             return self.look(call, effect)
         kind = OutcomeKind.APPLIED
@@ -186,18 +188,20 @@ class World:
             kind = self.rng.choice(list(OutcomeKind))
         took_place = kind in (OutcomeKind.APPLIED, OutcomeKind.RESULT_LOST)
         if took_place or (kind is OutcomeKind.UNKNOWN and self.rng.random() < 0.5):
-            if call.phase is Phase.ACTION:
-                self.act(effect)
-            elif effect.stands:
-                effect.undone += 1
+            self.act(call, effect)
         absent = call.phase is Phase.COMPENSATION and effect.applied == 0
         status = 404 if absent else 200
         return Outcome(kind, str(kind), status, result={"n": 1}, absent=absent)
 
-    def act(self, effect: Effect) -> None:
+    def act(self, call: Call, effect: Effect) -> None:
         # Every service here honours its key or is idempotent by nature: one effect, ever.
-        if effect.applied == 0:
-            effect.applied = 1
+        done = Done.NOTHING
+        if call.phase is Phase.ACTION and effect.applied == 0:
+            effect.applied, done = 1, Done.APPLIED
+        elif call.phase is Phase.COMPENSATION and effect.stands:
+            effect.undone, done = effect.undone + 1, Done.UNDONE
+        body = call.sending.body or ""
+        self.deeds.append(Deed(self.now, call.step, call.phase, call.key, done, body))
 
     def look(self, call: Call, effect: Effect) -> Outcome:
         if self.mischief > 0 and self.rng.random() < 0.3:
@@ -208,9 +212,8 @@ class World:
     def crash(self) -> None:
         """The process dies: requests in flight may or may not arrive; the journal is all there is."""
         for call, _ in self.hands:
-            self.effects[call.step].bodies.add((call.key, call.sending))
             if call.phase is Phase.ACTION and self.rng.random() < 0.5:
-                self.act(self.effects[call.step])
+                self.act(call, self.effects[call.step])
         self.hands = []
         again = replay(self.journal)
         assert again == self.run, "a replay must lead to the very same run"
@@ -235,19 +238,3 @@ class World:
             self.arrows.add((self.run.step(event.step).state, type(event)))
         self.journal.append(event)
         self.run = apply(self.run, event)
-
-    def check_order(self, call: Call) -> None:
-        planned = self.plan.steps[call.step]
-        if call.phase is Phase.COMPENSATION:
-            assert not is_past_pivot(self.plan, self.run), "nothing is undone past the pivot"
-            for other in planned.needed_by:
-                assert is_clear(self.plan, self.run, other), f"{call.step} is undone too early"
-                assert not self.effects[other].stands or not self.undoable(other)
-        if call.phase is Phase.ACTION:
-            for other in planned.step.needs:
-                assert self.run.step(other).state in (S.COMPLETED, S.SKIPPED), (
-                    f"{call.step} began before {other} was through"
-                )
-
-    def undoable(self, name: str) -> bool:
-        return self.plan.steps[name].step.compensation is not None
