@@ -105,6 +105,13 @@ def test_outcomes_are_read_before_everything_else(kind: OutcomeKind) -> None:
         assert judged(reply(status, {"id": 1}), **fields).kind is kind
 
 
+@pytest.mark.parametrize("kind", OutcomeKind)
+@pytest.mark.parametrize("status", [200, 402, 429, 500])
+def test_a_status_is_moved_where_nothing_else_is_said(kind: OutcomeKind, status: int) -> None:
+    moved = {kind: StatusSet(((status, status),))}
+    assert judged(reply(status, {"id": 1}), outcomes=moved).kind is kind
+
+
 def test_a_status_in_two_rows_of_outcomes_is_read_carefully() -> None:
     both = {REJECTED: StatusSet(((500, 500),)), UNKNOWN: StatusSet(((500, 599),))}
     assert judged(reply(500), outcomes=both).kind is UNKNOWN
