@@ -7,8 +7,8 @@ I1 every saga that a service heard of is kept. I2 completed: each action took pl
 undone; failed: what may have taken place is undone, once, unless there is nothing to undo it with;
 else: what is left stands at a step that says so. I3 no undo begins before the undo of every step
 that needed its own has ended, and no action before what it needs. I4 nothing takes place after the
-end. I5 whatever a service saw was written down before, key and body alike. I6 a key never carries
-two bodies. I7 the exit code says what the ledger says.
+end. I5 whatever a service saw was written down before, key and body alike, and what ended had begun.
+I6 a key never carries two bodies. I7 the exit code says what the ledger says.
 """
 
 from collections import defaultdict
@@ -183,9 +183,15 @@ def _is_undoable(plan: Plan, name: str) -> bool:
 
 def _intents(events: Sequence[e.Event], deeds: Sequence[Deed], slack_s: float) -> None:
     began: dict[tuple[str, Phase, str | None], float] = {}
+    open_attempts: set[tuple[str, int]] = set()
     for event in events:
         if isinstance(event, e.AttemptBegan):
             began.setdefault((event.step, BEGAN[type(event)], event.key), event.at)
+            open_attempts.add((event.step, event.attempt))
+        elif isinstance(event, e.AttemptEnded) and event.attempt:
+            attempt = (event.step, event.attempt)
+            assert attempt in open_attempts, f"I5: no beginning of attempt {attempt}"
+            open_attempts.remove(attempt)
     for deed in deeds:
         intent = (deed.step, deed.phase, deed.key)
         assert intent in began, f"I5: nobody wrote down {deed}"

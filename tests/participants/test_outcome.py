@@ -86,6 +86,16 @@ def test_a_conflict_is_a_no_at_first_and_after_doubt_means_still_running() -> No
     assert outcome.detail == "409 Conflict: an earlier attempt is still running"
 
 
+def test_what_the_service_says_of_a_conflict_goes_before_our_guess() -> None:
+    seen = reply(409, {"error": "busy with it"})
+    assert judged(seen, doubted=True).detail == '409 Conflict: "busy with it"'
+
+
+@pytest.mark.parametrize(("status", "kind"), [(422, REJECTED), (429, NOT_SENT), (500, UNKNOWN)])
+def test_doubt_changes_no_status_but_a_conflict(status: int, kind: OutcomeKind) -> None:
+    assert judged(reply(status), doubted=True).kind is kind
+
+
 def test_a_conflict_that_counts_as_success_is_one_also_after_doubt() -> None:
     created = success((200, 299), (409, 409))
     assert judged(reply(409), success=created, doubted=True).kind is APPLIED
@@ -402,6 +412,10 @@ def test_plain_text_is_quoted_as_it_is() -> None:
 
 
 def test_a_redirect_names_where_it_points_to() -> None:
+    for status in (300, 399):
+        assert "not followed" in judged(reply(status, None, ("Location", "/x"))).detail
+    for status in (202, 400):
+        assert "not followed" not in judged(reply(status, None, ("Location", "/x"))).detail
     outcome = judged(reply(302, None, ("location", "http://e/\x1b")))
     assert outcome.detail == r'302 Found: redirects to "http://e/\x1b", not followed'
 
