@@ -279,7 +279,7 @@ def _seen(error: Exception, exchange: _Exchange, call: Call) -> Seen:
         kind = _first(AFTER, error) or FaultKind.UNEXPECTED_AFTER
         said = kind in (FaultKind.WRITE, FaultKind.CONNECTION_LOST)
         return Fault(kind, _words(error) if said else f"{kind.words}: {_words(error)}")
-    cause = error.__cause__
+    cause = _cause(error)
     kind = _first(CAUSES, cause) or _first(BEFORE, error) or FaultKind.UNEXPECTED_BEFORE
     if kind in (FaultKind.NAME_LOOKUP, FaultKind.CONNECT_REFUSED):
         return Fault(kind, f"{kind.words} ({_where(call)})")
@@ -289,6 +289,14 @@ def _seen(error: Exception, exchange: _Exchange, call: Call) -> Seen:
     if isinstance(cause, OSError) and cause.errno in errno.errorcode and cause.strerror:
         return Fault(kind, f"{kind.words}: {cause.strerror} ({_where(call)})")
     return Fault(kind, f"{kind.words}: {_words(error)}")
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """Why it failed; trouble with TLS is looked for deeper, for through a proxy it stands so."""
+    cause = deeper = error.__cause__
+    while deeper is not None and not isinstance(deeper, ssl.SSLError):
+        deeper = deeper.__cause__ or deeper.__context__
+    return deeper or cause
 
 
 def _first(

@@ -55,6 +55,22 @@ def event_words(event: e.Event) -> str:
             return f"sleeps for {said_duration(event.duration_s)}"
         case e.SleepEnded():
             return "awake again"
+        case e.StepSkipped():
+            return "skipped: its condition is false"
+        case e.ActionCancelled():
+            return "given up before it was sent again: the saga turns back"
+        case e.OutcomeAssumed():
+            return "nobody could find out: taken as done, and undone"
+        case e.OutcomeHeld():
+            return f"stuck: {event.detail}"
+        case e.ActionReopened() | e.OutcomeReopened() | e.CompensationReopened():
+            return "taken up again"
+    return _group_words(event)
+
+
+def _group_words(event: e.Event) -> str:
+    """What happens to a step that stands for others."""
+    match event:
         case e.InstancesBegan():
             count = len(event.items)
             return f"once for each of {count} {'element' if count == 1 else 'elements'}"
@@ -70,16 +86,6 @@ def event_words(event: e.Event) -> str:
             return "all of it is undone"
         case e.MembersVoid():
             return f"nothing of it took place{': ' if event.detail else ''}{event.detail}"
-        case e.StepSkipped():
-            return "skipped: its condition is false"
-        case e.ActionCancelled():
-            return "given up before it was sent again: the saga turns back"
-        case e.OutcomeAssumed():
-            return "nobody could find out: taken as done, and undone"
-        case e.OutcomeHeld():
-            return f"stuck: {event.detail}"
-        case e.ActionReopened() | e.OutcomeReopened() | e.CompensationReopened():
-            return "taken up again"
     return type(event).__name__
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEFINITIONS, Cli
+from invariants import check_sandbox
 
 KILLER = Path(__file__).with_name("killer.py")
 ORDER = str(DEFINITIONS / "order.yaml")
@@ -71,6 +72,7 @@ def test_a_kill_at_any_write_changes_no_end(story: str, tmp_path: Path) -> None:
             kills += 1
             again = cli("run", *words, "--sandbox", "--id", "o1", "-o", "json")
             assert again.json["state"] == expected_state, (moment, count, again)
+            assert check_sandbox(cli.folder, "o1", again.status) == expected_state
             assert effects(cli) == expected_effects, (moment, count)
     assert kills >= 8
 
@@ -85,4 +87,4 @@ def test_a_kill_at_a_random_instant_is_resumed(cli: Cli) -> None:
     process.communicate()
     again = cli("resume", "o1", "-o", "json")
     assert again.status == 0, again
-    assert again.json["state"] == "completed"
+    assert again.json["state"] == check_sandbox(cli.folder, "o1", 0) == "completed"

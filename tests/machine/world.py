@@ -6,7 +6,9 @@ promises must hold whatever happens here.
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+
+from invariants import Deed, Done
 
 from sagactl.definition.builder import has_pivot
 from sagactl.definition.model import (
@@ -37,9 +39,8 @@ from sagactl.machine.objection import (
 )
 from sagactl.machine.outstanding import orphan_ends, outstanding
 from sagactl.machine.plan import Plan, expanded, make_plan
-from sagactl.machine.request import split_path
 from sagactl.machine.run import Run, apply, reopenings, replay
-from sagactl.machine.state import ENDED, clear_steps, is_backwards, is_past_pivot, saga_state
+from sagactl.machine.state import ENDED, is_backwards, is_past_pivot, saga_state
 from sagactl.machine.verdict import verdict
 from sagactl.source.place import Place, Source
 
@@ -150,11 +151,20 @@ class Effect:
 
     applied: int = 0
     undone: int = 0
-    bodies: set[tuple[str, object]] = field(default_factory=set)
 
     @property
     def stands(self) -> bool:
         return self.applied > self.undone
+
+    def do(self, phase: Phase) -> Done:
+        # Every service here honours its key or is idempotent by nature: one effect, ever.
+        if phase is Phase.ACTION and self.applied == 0:
+            self.applied = 1
+            return Done.APPLIED
+        if phase is Phase.COMPENSATION and self.stands:
+            self.undone += 1
+            return Done.UNDONE
+        return Done.NOTHING
 
 
 class World:
@@ -176,6 +186,7 @@ class World:
         self.now = 1000.0
         self.hands: list[tuple[Call, bool]] = []
         self.effects: defaultdict[str, Effect] = defaultdict(Effect)
+        self.deeds: list[Deed] = []
         self.mischief = mischief
         self.crash_rate = crash_rate
         self.operator_rate = operator_rate
@@ -207,7 +218,8 @@ class World:
         if isinstance(command, Note):
             self.record(replace(command.event, at=self.now))
             return
-        self.check_order(command)
+        if command.phase is Phase.COMPENSATION:
+            assert not is_past_pivot(self.plan, self.run), "nothing is undone past the pivot"
         began = BEGAN[command.phase](
             at=self.now,
             step=command.step,
@@ -229,7 +241,6 @@ class World:
 
     def answer(self, call: Call) -> Outcome:
         effect = self.effects[call.step]
-        effect.bodies.add((call.key, call.sending))
         if call.phase is Phase.LOOKUP:
             return self.look(call, effect)
         kind = OutcomeKind.APPLIED
@@ -238,18 +249,20 @@ class World:
             kind = self.rng.choice(list(OutcomeKind))
         took_place = kind in (OutcomeKind.APPLIED, OutcomeKind.RESULT_LOST)
         if took_place or (kind is OutcomeKind.UNKNOWN and self.rng.random() < 0.5):
-            if call.phase is Phase.ACTION:
-                self.act(effect)
-            elif effect.stands:
-                effect.undone += 1
+            self.act(call)
         absent = call.phase is Phase.COMPENSATION and effect.applied == 0
         status = 404 if absent else 200
         return Outcome(kind, str(kind), status, result={"n": 1}, absent=absent)
 
-    def act(self, effect: Effect) -> None:
-        # Every service here honours its key or is idempotent by nature: one effect, ever.
-        if effect.applied == 0:
-            effect.applied = 1
+    def act(self, call: Call) -> None:
+        body = call.sending.body or ""
+        done = self.effects[call.step].do(call.phase)
+        self.deeds.append(Deed(self.now, call.step, call.phase, call.key, done, body))
+
+    def see_to_it(self, name: str, phase: Phase) -> None:
+        """What the operator does in the world without sagactl."""
+        done = self.effects[name].do(phase)
+        self.deeds.append(Deed(self.now, name, phase, None, done, by_hand=True))
 
     def look(self, call: Call, effect: Effect) -> Outcome:
         if self.mischief > 0 and self.rng.random() < 0.3:
@@ -289,13 +302,14 @@ class World:
             return
         match resolution:
             case Resolution.COMPLETED:
-                self.act(effect)
-                if not effect.stands:  # an undo that nobody heard of had worked
+                if not leaves_nothing:
+                    self.see_to_it(name, Phase.ACTION)
+                if not (leaves_nothing or effect.stands):  # an undo nobody heard of had worked
                     return
             case Resolution.FAILED if effect.applied:
                 return
             case Resolution.COMPENSATED if effect.stands:
-                effect.undone += 1
+                self.see_to_it(name, Phase.COMPENSATION)
         told = e.StepResolved(
             at=self.now,
             step=name,
@@ -323,9 +337,8 @@ class World:
     def crash(self) -> None:
         """The process dies: requests in flight may or may not arrive; the journal is all there is."""
         for call, _ in self.hands:
-            self.effects[call.step].bodies.add((call.key, call.sending))
             if call.phase is Phase.ACTION and self.rng.random() < 0.5:
-                self.act(self.effects[call.step])
+                self.act(call)
         self.hands = []
         again = replay(self.journal)
         assert again == self.run, "a replay must lead to the very same run"
@@ -348,51 +361,3 @@ class World:
             self.arrows.add((self.run.step(event.step).state, type(event)))
         self.journal.append(event)
         self.run = apply(self.run, event)
-
-    def check_order(self, call: Call) -> None:
-        planned = expanded(self.plan, self.run).steps[call.step]
-        if call.phase is Phase.COMPENSATION:
-            assert not is_past_pivot(self.plan, self.run), "nothing is undone past the pivot"
-            assert clear_steps(self.plan, self.run).issuperset(planned.needed_by)
-            for other, effect in self.effects.items():
-                if effect.stands and self.undoable(other):
-                    assert not self.is_after(other, call.step), f"{call.step} is undone too early"
-        # What is in doubt is asked about again, whatever an operator undid by hand meanwhile.
-        if call.phase is Phase.ACTION and not call.doubted:
-            frame, name, _ = split_path(call.step)
-            for other in self.saga_of(frame).step(name).needs:
-                assert self.run.step(frame + other).state in (S.COMPLETED, S.SKIPPED), (
-                    f"{call.step} began before {other} was through"
-                )
-
-    def saga_of(self, frame: str) -> Saga:
-        """The saga whose steps have this in front of their names."""
-        saga = self.plan.saga
-        for part in frame.split("/")[:-1]:
-            child = saga.step(part.partition("[")[0]).child
-            assert child is not None
-            saga = child
-        return saga
-
-    def is_after(self, other: str, path: str) -> bool:
-        """Whether `other` can only have begun after the step at `path`, by the definition alone."""
-        ours, theirs = path.split("/"), other.split("/")
-        saga = self.plan.saga
-        for mine, its in zip(ours, theirs, strict=False):
-            name, its_name = mine.partition("[")[0], its.partition("[")[0]
-            if name != its_name:
-                return self.needs(saga, its_name, name)
-            if mine != its:
-                return int(its.partition("[")[2][:-1]) > int(mine.partition("[")[2][:-1])
-            child = saga.step(name).child
-            if child is None:
-                return False
-            saga = child
-        return False
-
-    def needs(self, saga: Saga, name: str, other: str) -> bool:
-        """Whether a step needs another one, itself or by what it needs."""
-        return any(n == other or self.needs(saga, n, other) for n in saga.step(name).needs)
-
-    def undoable(self, path: str) -> bool:
-        return expanded(self.plan, self.run).steps[path].step.compensation is not None

@@ -26,3 +26,11 @@ def test_a_very_short_secret_is_masked_for_people_but_changes_no_result() -> Non
     redaction = Redaction(["7"])
     assert redaction.text("code 7") == "code ***"
     assert redaction.value({"id": "p-7"}) == {"id": "p-7"}
+
+
+def test_a_value_without_secrets_is_not_copied_and_one_with_them_not_changed() -> None:
+    value = {"a": [{"b": "c"}, {}, []], "d": 1}
+    assert Redaction(["secret"]).value(value) is value
+    telling = {"a": [{"b": "secret"}], "secret": {}}
+    assert Redaction(["secret"]).value(telling) == {"a": [{"b": "***"}], "***": {}}
+    assert telling == {"a": [{"b": "secret"}], "secret": {}}
