@@ -5,9 +5,9 @@ the journal comes to while it does a piece of work, fails once in each of six wa
 """
 
 import builtins
-import gc
 import errno
 import fcntl
+import gc
 import itertools
 import mmap
 import os
