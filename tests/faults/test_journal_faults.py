@@ -338,7 +338,7 @@ def test_S3_a_failed_system_call_leaves_old_or_new(quick: Path, name: str, code:
         path = next(fresh)
         fault = Calls(nth, code)
         store, refusal = tried(work, path, fault)
-        assert fault.struck
+        assert fault.struck, (nth, calls.names, fault.names, refusal)
         assert fault.names[:nth] == calls.names[:nth]
         if refusal is not None:
             refused.add(call)
