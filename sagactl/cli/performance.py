@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sagactl.cli.exit import Exit
+from sagactl.cli.refusal import Refused
 from sagactl.engine.clock import SystemClock
 from sagactl.engine.driver import Driver
 from sagactl.engine.group_commit import DirectCommit
@@ -116,8 +117,13 @@ class _Nap:
 
 async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web":
     """Whoever answers the calls, until the stack is closed."""
+    from sagactl.participants.tls import TlsUnreadable, check_files
     from sagactl.participants.web import Web
 
+    try:
+        check_files(plan.saga)
+    except TlsUnreadable as error:
+        raise Refused(f"{error}; nothing was sent") from None
     connect_to = None
     if stage.ledger is not None:
         connect_to = await _sandbox(stack, plan, stage)

@@ -18,6 +18,7 @@ class Part(StrEnum):
 
     ID = "id"
     SERVICE_URL = "url"
+    AUTH = "auth"
     WHEN = "when"
     FOR_EACH = "for_each"
     SLEEP = "sleep"
@@ -57,8 +58,8 @@ class Spot:
             return (
                 f'the "{self.part}" of {"an" if self.phase is Phase.ACTION else "a"} {self.phase}'
             )
-        if self.part is Part.SERVICE_URL:
-            return 'the "url" of a service'
+        if self.part in (Part.SERVICE_URL, Part.AUTH):
+            return f'the "{self.part}" of a service'
         return f'"{self.part}"'
 
 
@@ -68,6 +69,8 @@ def spots(saga: Saga) -> Iterator[Spot]:
         yield Spot(saga.id, Part.ID)
     for service in saga.services.values():
         yield Spot(service.url, Part.SERVICE_URL)
+        for template in service.auth.templates() if service.auth is not None else ():
+            yield Spot(template, Part.AUTH)
     for step in saga.steps:
         yield from step_spots(step)
     if saga.output is not None:

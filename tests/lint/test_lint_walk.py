@@ -20,6 +20,7 @@ services:
     url: ${{ env.SHOP_URL }}
     idempotency: key
     headers: {X-Service: "${{ env.HEADER }}"}
+    auth: {basic: {username: "${{ env.USER }}", password: "${{ secrets.PASSWORD }}"}}
 steps:
   - name: one
     service: shop
