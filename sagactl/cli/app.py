@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from sagactl.cli import intervention, verbs
+from sagactl.cli import intervention, observation, verbs
 
 app = typer.Typer(
     name="sagactl",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(verbs.init)
 app.command()(verbs.lint)
 app.command()(verbs.plan)
+app.command()(observation.graph)
 app.command()(verbs.run)
 app.command("list")(verbs.list_runs)
 app.command()(verbs.show)

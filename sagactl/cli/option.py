@@ -18,6 +18,13 @@ class LintFormat(StrEnum):
     JSON = "json"
 
 
+class GraphFormat(StrEnum):
+    TREE = "tree"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
+
+
 State = Annotated[
     Path | None,
     typer.Option(

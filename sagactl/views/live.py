@@ -18,7 +18,7 @@ from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.run import Attempts, Run, StepRun
 from sagactl.machine.state import SagaState, is_backwards, saga_state
 from sagactl.views.carets import visible
-from sagactl.views.glyph import MARKS, SPINNER
+from sagactl.views.glyph import MARKS, SPINNER, STYLES
 from sagactl.views.lines import LineWatcher
 from sagactl.views.members import member_words, shown_names
 from sagactl.views.summary import said_elapsed, verdict_line
@@ -33,17 +33,6 @@ Clock = Callable[[], float]
 FRAMES_PER_SECOND = 10
 # The head, the verdict, two ellipses and the line below them all.
 LINES_BESIDE_STEPS = 5
-STYLES = {
-    S.PENDING: "dim",
-    S.EXECUTING: "cyan",
-    S.COMPLETED: "green",
-    S.FAILED: "red",
-    S.UNKNOWN: "yellow",
-    S.COMPENSATING: "magenta",
-    S.COMPENSATED: "blue",
-    S.STUCK: "bold yellow",
-    S.SKIPPED: "dim",
-}
 STATE_STYLES = {
     SagaState.COMPLETED: "bold green",
     SagaState.FAILED: "bold red",
