@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import option
-from sagactl.cli.option import GraphFormat
+from sagactl.cli.option import Format, GraphFormat
 
 
 def graph(
@@ -24,3 +24,20 @@ def graph(
     from sagactl.cli import drawing
 
     drawing.graph(subject, state, form)
+
+
+def watch(
+    ids: option.RunIds = None,
+    sandbox: option.Sandboxed = False,
+    state: option.State = None,
+    output: option.Output = Format.TABLE,
+) -> None:
+    """Follow sagas while they run, whoever runs them; without an ID all of them, until Ctrl-C.
+
+    Ends when every saga named has ended, or needs a person, and exits as run would.
+
+    Example: sagactl watch 3fk2
+    """
+    from sagactl.cli import watching
+
+    raise typer.Exit(watching.watch(ids or [], state, output, sandbox=sandbox))
