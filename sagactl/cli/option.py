@@ -57,6 +57,13 @@ InputFile = Annotated[
 SecretsFile = Annotated[
     Path | None, typer.Option("--secrets-file", help="Secrets as NAME=value lines.")
 ]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Tell every attempt on stderr, in one line.")
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="FILE", help="Add a JSON line for every attempt to it."),
+]
 Faults = Annotated[
     list[str] | None,
     typer.Option(
