@@ -4,13 +4,18 @@ from typing import Annotated
 
 import typer
 
-from sagactl.cli import option
+from sagactl.cli import completion, option
 from sagactl.cli.option import Format, GraphFormat
 
 
 def graph(
     subject: Annotated[
-        str, typer.Argument(metavar="FILE|ID", help="A definition, or a saga's ID.")
+        str,
+        typer.Argument(
+            metavar="FILE|ID",
+            help="A definition, or a saga's ID.",
+            autocompletion=completion.files_and_run_ids,
+        ),
     ],
     form: Annotated[
         GraphFormat, typer.Option("--format", help="tree, mermaid, dot, or svg by Graphviz.")
