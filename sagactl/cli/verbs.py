@@ -80,6 +80,8 @@ def run(
     sandbox: option.Sandbox = False,
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -93,6 +95,7 @@ def run(
     Example: sagactl run order.yaml -i order_id=42 -i amount=4200
     """
     from sagactl.cli import running
+    from sagactl.cli.attempt_log import attempt_log
     from sagactl.cli.refusal import Refused
     from sagactl.cli.state_file import state_files
 
@@ -101,8 +104,9 @@ def run(
     if batch is None and id_from is not None:
         raise Refused("--id-from says where a line of --batch has its ID")
     files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
     start = running.Start(
-        file, fail or [], tag or [], secrets_file, files, sandbox, waits=not no_wait
+        file, fail or [], tag or [], secrets_file, files, sandbox, not no_wait, log
     )
     if batch is not None:
         raise typer.Exit(running.run_batch(start, batch, id_from, concurrency))
@@ -167,6 +171,8 @@ def resume(
     reason: option.Why = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -183,14 +189,12 @@ def resume(
     Example: sagactl resume 3fk2
     """
     from sagactl.cli import resuming, running
+    from sagactl.cli.attempt_log import attempt_log
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(
-        state_files(state, allow_network=allow_network_state),
-        fail or [],
-        secrets_file,
-        waits=not no_wait,
-    )
+    files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
+    wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
     going = resuming.going(extend, again or [], definition, reason)
     if dry_run:
         raise typer.Exit(resuming.compare(ids or [], wish, going, output))
@@ -202,6 +206,8 @@ def compensate(
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -212,14 +218,12 @@ def compensate(
     Example: sagactl compensate 3fk2 --reason "the customer called"
     """
     from sagactl.cli import resuming, running
+    from sagactl.cli.attempt_log import attempt_log
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(
-        state_files(state, allow_network=allow_network_state),
-        fail or [],
-        secrets_file,
-        waits=not no_wait,
-    )
+    files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
+    wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
     raise typer.Exit(resuming.compensate(run_id, reason, wish, output))
 
 
