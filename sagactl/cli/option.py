@@ -59,6 +59,14 @@ InputFile = Annotated[
 SecretsFile = Annotated[
     Path | None, typer.Option("--secrets-file", help="Secrets as NAME=value lines.")
 ]
+EnvFile = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="Environment variables as NAME=value lines; what is set already stays. Repeatable.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Tell every attempt on stderr, in one line.")
 ]

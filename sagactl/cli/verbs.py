@@ -46,6 +46,7 @@ def plan(
     file: option.Definition,
     inputs: option.Inputs = None,
     input_file: option.InputFile = None,
+    env_file: option.EnvFile = None,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Show what would be sent, in which order, and what undoes it. Sends nothing.
@@ -53,7 +54,9 @@ def plan(
     Example: sagactl plan order.yaml -i order_id=42
     """
     from sagactl.cli import defining
+    from sagactl.cli.env_file import add_environment
 
+    add_environment(env_file or [])
     defining.plan(file, inputs or [], input_file, output)
 
 
@@ -82,6 +85,7 @@ def run(
     no_wait: option.NoWait = False,
     verbose: option.Verbose = False,
     log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -96,6 +100,7 @@ def run(
     """
     from sagactl.cli import running
     from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.refusal import Refused
     from sagactl.cli.state_file import state_files
 
@@ -103,6 +108,7 @@ def run(
         raise Refused("--batch brings inputs and IDs: it goes without -i, --input-file and --id")
     if batch is None and id_from is not None:
         raise Refused("--id-from says where a line of --batch has its ID")
+    add_environment(env_file or [])
     files = state_files(state, allow_network=allow_network_state)
     log = attempt_log(log_file, files, verbose=verbose)
     start = running.Start(
@@ -173,6 +179,7 @@ def resume(
     no_wait: option.NoWait = False,
     verbose: option.Verbose = False,
     log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -190,8 +197,10 @@ def resume(
     """
     from sagactl.cli import resuming, running
     from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.state_file import state_files
 
+    add_environment(env_file or [])
     files = state_files(state, allow_network=allow_network_state)
     log = attempt_log(log_file, files, verbose=verbose)
     wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
@@ -208,6 +217,7 @@ def compensate(
     no_wait: option.NoWait = False,
     verbose: option.Verbose = False,
     log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -219,8 +229,10 @@ def compensate(
     """
     from sagactl.cli import resuming, running
     from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.state_file import state_files
 
+    add_environment(env_file or [])
     files = state_files(state, allow_network=allow_network_state)
     log = attempt_log(log_file, files, verbose=verbose)
     wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)

@@ -102,6 +102,7 @@ class Credentials:
     ) -> None:
         self._secrets = dict(secrets)
         self._clock = clock
+        self.confidential: set[str] = set()  # what was made with secrets, or is one: tokens
         self._kept: dict[Grant, _Kept] = {}
         self._turns: dict[Grant, asyncio.Lock] = {}
 
@@ -112,11 +113,15 @@ class Credentials:
         scope: dict[str, Json] = {"env": env, "secrets": dict(self._secrets)}
         match scheme:
             case Basic():
-                return Authorization(f"Basic {_basic(scheme, scope)}")
+                who = Authorization(f"Basic {_basic(scheme, scope)}")
             case Bearer():
-                return Authorization(f"Bearer {header_text(scheme.token, scope)}")
+                who = Authorization(f"Bearer {header_text(scheme.token, scope)}")
             case ClientCredentials():
-                return await self._token(_grant(scheme, scope), ask)
+                grant = _grant(scheme, scope)
+                self.confidential.update(grant.confidential())
+                who = await self._token(grant, ask)
+        self.confidential.add(who.value.partition(" ")[2])
+        return who
 
     def forget(self, authorization: Authorization) -> None:
         """Its token was refused; who comes next fetches another, unless somebody has already."""
@@ -133,7 +138,7 @@ class Credentials:
             if kept is not None and self._clock() < kept.until:
                 return Authorization(f"Bearer {kept.token}", grant, kept=True)
             reply = await ask(grant)
-            redaction = Redaction([*self._secrets.values(), *grant.confidential()])
+            redaction = Redaction([*self._secrets.values(), *self.confidential])
             token, life_s = _granted(reply, redaction.text)
             until = self._clock() + life_s - min(life_s * EARLY, MAX_EARLY_S)
             self._kept[grant] = _Kept(token, until)

@@ -97,8 +97,9 @@ class Web:
             seen = seen_of(error, exchange, call)
         try:
             redaction = self._redaction
-            if exchange.confidential:
-                redaction = Redaction([*self._secrets.values(), *exchange.confidential])
+            confidential = [*self._credentials.confidential, *exchange.confidential]
+            if confidential:
+                redaction = Redaction([*self._secrets.values(), *confidential])
             outcome = classify(call, seen, self._clock(), redaction.text)
             result = redaction.value(outcome.result)
             return replace(outcome, detail=redaction.text(outcome.detail), result=result)
@@ -135,11 +136,9 @@ class Web:
         if any(name.lower() == "authorization" for name, _ in headers):
             return None
         env = call.scope.get("env", {})
-        who = await self._credentials.authorization(
+        return await self._credentials.authorization(
             auth.scheme, env, lambda grant: self._ask(grant, auth.tls, exchange)
         )
-        exchange.confidential += _told_by(who.value)
-        return who
 
     def _has_ended(self, who: Authorization, call: Call, reply: Reply) -> bool:
         """Whether a token from before was refused, and the request with it for certain."""

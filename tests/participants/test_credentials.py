@@ -155,7 +155,7 @@ def test_a_token_is_fetched_once_for_all_requests() -> None:
 
     found = run(story())
     assert [outcome.kind for outcome in found] == [OutcomeKind.APPLIED] * 8
-    assert found[0].result == {"came": "***"}
+    assert found[0].result == {"came": "Bearer ***"}
     [(fields, who)] = issuer.grants
     assert fields == {
         "grant_type": ["client_credentials"], "scope": ["charges"], "audience": ["bank"],
