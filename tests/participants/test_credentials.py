@@ -288,6 +288,48 @@ def test_a_token_service_that_misbehaves_lets_nothing_be_sent(animal: str) -> No
     outcome = run(story())
     assert (outcome.kind, outcome.retriable) == (OutcomeKind.NOT_SENT, True)
     assert outcome.detail.startswith("no access token")
+    assert "connect" not in outcome.detail.replace("connection lost", "")
+
+
+def test_what_is_sent_with_a_renewed_token_and_not_answered_is_unknown() -> None:
+    issuer = Issuer()
+    came = 0
+
+    async def failing(peer: Peer) -> bool:
+        nonlocal came
+        came += 1
+        if came == 3:
+            await zoo_silence(peer)
+        return await issuer.api(peer)
+
+    async def story() -> list[Outcome]:
+        async with Zoo(guests={"token": issuer.token, "api": failing}) as zoo:
+            one = sent_by(client(zoo.url("token")), zoo.url("api"), timeout_s=1.0)
+            return await outcomes(zoo, one, one, between=issuer.good.clear)
+
+    # That the first was refused says nothing about the second.
+    assert [outcome.kind for outcome in run(story())] == [OutcomeKind.APPLIED, OutcomeKind.UNKNOWN]
+
+
+async def zoo_silence(peer: Peer) -> None:
+    await peer.reader.read()
+
+
+def test_a_token_that_cannot_be_renewed_lets_nothing_be_done() -> None:
+    issuer = Issuer()
+
+    def ends() -> None:
+        issuer.good.clear()
+        issuer.says = reply("503 Service Unavailable")
+
+    async def story() -> list[Outcome]:
+        async with issuer.zoo() as zoo:
+            one = sent_by(client(zoo.url("token")), zoo.url("api"))
+            return await outcomes(zoo, one, one, between=ends)
+
+    found = run(story())
+    assert [outcome.kind for outcome in found] == [OutcomeKind.APPLIED, OutcomeKind.NOT_SENT]
+    assert found[1].detail == "no access token: 503 Service Unavailable"
 
 
 def test_a_token_service_that_is_not_there() -> None:
@@ -401,6 +443,36 @@ def test_whom_only_the_file_trusts_is_not_trusted_without_it(
     path = Path(str(tls.ca)).with_name("other.pem")
     stranger.cert_pem.write_to_path(path)
     assert over_tls(served, replace(tls, ca=str(path))).detail.startswith("bad certificate")
+
+
+def test_a_token_service_may_be_one_that_the_machine_trusts(
+    files: tuple[ssl.SSLContext, Tls], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, tls = files
+    public = trustme.CA()
+    public.cert_pem.write_to_path(tmp_path / "public.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
+    presented = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    public.issue_cert("127.0.0.1").configure_cert(presented)
+    issuer = Issuer()
+
+    async def story() -> list[Outcome]:
+        guests = {"token": issuer.token, "api": issuer.api}
+        async with (
+            Zoo(ssl_context=presented, guests=guests) as machines,
+            Zoo(ssl_context=served, guests=guests) as own,
+        ):
+            scheme = client(machines.url("token"))
+            return await outcomes(
+                own,
+                sent_by(scheme, own.url("api"), tls),
+                # The service itself is to be known by the file alone.
+                sent_by(None, machines.url("ok"), tls),
+            )
+
+    found = run(story())
+    assert [outcome.kind for outcome in found] == [OutcomeKind.APPLIED, OutcomeKind.NOT_SENT]
+    assert found[1].detail.startswith("bad certificate")
 
 
 def test_a_service_for_which_we_are_nobody_takes_nothing(
