@@ -46,25 +46,33 @@ def watch(ids: list[str], state: Path | None, output: Format, *, sandbox: bool) 
             for flag in wanted
         ]
         teller = stack.enter_context(_telling(output, several=len(found) != 1))
+        _look(followings, teller)
+        if not ids:
+            # An empty screen looks like one that hangs.
+            teller.say(f"watching {files.path(sandbox=sandbox)}; Ctrl-C ends it")
         _follow(followings, teller)
     return worst([code for following in followings for code in following.exits.values()])
 
 
 def _follow(followings: Sequence[Following], teller: Teller) -> None:
-    while True:
+    looked_s = 0.0
+    while not all(following.is_over() for following in followings):
+        await_change(followings, looked_s)
         began = time.monotonic()
-        for following in followings:
-            moved = following.look()
-            for told in moved:
-                teller.tell(told)
-            for run_id in {told.run.id for told in moved} & following.exits.keys():
-                teller.end(run_id)
-            for remark in following.remarks:
-                teller.say(remark)
-            following.remarks.clear()
-        if all(following.is_over() for following in followings):
-            return
-        await_change(followings, time.monotonic() - began)
+        _look(followings, teller)
+        looked_s = time.monotonic() - began
+
+
+def _look(followings: Sequence[Following], teller: Teller) -> None:
+    for following in followings:
+        moved = following.look()
+        for told in moved:
+            teller.tell(told)
+        for run_id in {told.run.id for told in moved} & following.exits.keys():
+            teller.end(run_id)
+        for remark in following.remarks:
+            teller.say(remark)
+        following.remarks.clear()
 
 
 @contextmanager

@@ -87,9 +87,10 @@ def test_a_saga_is_followed_while_it_is_killed_compacted_and_resumed(cli: Cli) -
 def test_without_an_id_everything_is_followed_until_ctrl_c(cli: Cli) -> None:
     pending(cli, "before")
     watch = cli.start("watch", "--sandbox", "-o", "json")
-    # It has seen what is there when the first new saga is told.
-    cli("run", ORDER, "--sandbox", "--id", "first")
     assert watch.stdout is not None
+    assert watch.stderr is not None
+    assert watch.stderr.readline() == "sagactl: watching .sagactl/sandbox.json; Ctrl-C ends it\n"
+    cli("run", ORDER, "--sandbox", "--id", "first")
     lines = [watch.stdout.readline()]
     batch = [
         {"order_id": f"{n}", "customer": "a@b.c", "items": [{"sku": "tea"}], "amount": 5}
