@@ -1,18 +1,22 @@
 """The README is true: its commands run and print what it shows, its tables say what the code says."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from conftest import DEFINITIONS, ROOT, Cli
 
 from sagactl.cli.exit import MEANING
+from sagactl.definition.model import SUCCESS_STATUSES, OutcomeKind
 from sagactl.lint.linter import RULES
 from sagactl.machine.moves import StepState
 from sagactl.machine.state import SagaState
+from sagactl.participants.outcome import FaultKind, by_status
 from sagactl.views.diagram import moves_mermaid
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,7 +51,7 @@ def test_every_command_of_the_readme_prints_what_it_shows(tmp_path: Path) -> Non
         status = 0
         if wanted and (said := re.fullmatch(r"\[exit (\d+)\]", wanted[-1])):
             status, wanted = int(said.group(1)), wanted[:-1]
-        program, *arguments = command.split()
+        program, *arguments = shlex.split(command)
         assert program == "sagactl"
         told = cli(*arguments)
         assert told.status == status, (command, told)
@@ -84,6 +88,14 @@ def test_the_picture_of_the_states_is_drawn_from_the_table() -> None:
         assert str(state) in README
 
 
+def test_the_picture_of_a_saga_is_what_graph_draws(cli: Cli) -> None:
+    shutil.copytree(DEFINITIONS, cli.folder / "definitions")
+    begin = next(command for command, _ in stories() if "--id demo " in command)
+    assert cli(*shlex.split(begin)[1:]).status == 1
+    drawn = cli("graph", "demo", "--format", "mermaid").out
+    assert f"<!-- graph demo -->\n```mermaid\n{drawn}```" in README
+
+
 def test_every_state_of_a_saga_is_documented() -> None:
     for state in SagaState:
         assert f"`{state}`" in README
@@ -92,6 +104,32 @@ def test_every_state_of_a_saga_is_documented() -> None:
 def test_the_table_of_rules_is_generated_from_the_rules() -> None:
     rows = "\n".join(f"| `{r.code}` | {r.severity} | {r.summary} |" for r in RULES)
     assert f"| code | severity | finds |\n|---|---|---|\n{rows}\n" in README
+
+
+def statuses_of(kind: OutcomeKind) -> str:
+    """The statuses that mean this, as ranges: `200–201, 203–299`."""
+    found = [
+        status
+        for status in range(200, 600)
+        if (OutcomeKind.APPLIED if status in SUCCESS_STATUSES else by_status(status)) is kind
+    ]
+    ends = [(low, high) for low, high in pairwise([0, *found, 0]) if high != low + 1]
+    ranges = [(start, end) for (_, start), (end, _) in pairwise(ends)]
+    return ", ".join(f"{low}" if low == high else f"{low}–{high}" for low, high in ranges)
+
+
+def test_the_table_of_outcomes_is_generated_from_the_classifier() -> None:
+    rows = [(statuses_of(kind), kind, True) for kind in OutcomeKind if statuses_of(kind)]
+    rows += [(kind.words, kind.outcome, kind.retriable) for kind in FaultKind]
+    again = {OutcomeKind.NOT_SENT: "yes", OutcomeKind.UNKNOWN: "where safe"}
+    lines = [
+        f"| {seen} | {kind.replace('_', ' ')} | {again.get(kind, '') if retriable else 'no'} |"
+        for seen, kind, retriable in rows
+    ]
+    table = "\n".join(
+        ["<!-- outcomes -->", "| seen | outcome | sent again |", "|---|---|---|", *lines]
+    )
+    assert f"{table}\n\n" in README, table
 
 
 @pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.yaml")), ids=lambda path: path.name)

@@ -138,6 +138,39 @@ canned(
 canned("closing", ok(OK_BODY, "Connection: close"), keeps=False)
 canned("stale", ok(), keeps=False)
 canned("pushy", ok() + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+canned("http09", b"<html>it works</html>\r\n\r\n", keeps=False)
+canned("no-reason", b"HTTP/1.1 200\r\nContent-Length: 13\r\n\r\n" + OK_BODY)
+canned("big-header", ok(OK_BODY, "X-Big: " + "a" * 8192))
+canned("too-big-header", ok(OK_BODY, "X-Big: " + "a" * 70_000))
+canned("no-content-with-body", b"HTTP/1.1 204 No Content\r\n\r\n" + OK_BODY, keeps=False)
+canned("bad-chunk-size", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+canned("negative-length", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n" + OK_BODY)
+canned("html", ok(b"<h1>it works</h1>"))
+canned("latin-1", ok('{"id": "é"}'.encode("latin-1")))
+canned("utf-16", ok('{"id": "p-1"}'.encode("utf-16")))
+canned("byte-order-mark", ok(b"\xef\xbb\xbf" + OK_BODY))
+canned("not-a-number", ok(b'{"id": NaN}'))
+canned("too-large-a-number", ok(b'{"id": 1e999}'))
+canned("lone-surrogate", ok(b'{"id": "\\ud800"}'))
+canned("deep", ok(b'{"id": ' + b"[" * 5000 + b"]" * 5000 + b"}"))
+canned("twice-the-key", ok(b'{"id": "p-1", "id": "p-2"}'))
+canned("two-documents", ok(OK_BODY + OK_BODY))
+canned("cut-json", ok(OK_BODY[:-1]))
+canned("success-that-failed", ok(b'{"error": "no money"}'))
+canned("another-reply", ok(b'{"id": "somebody else\'s"}'))
+canned("twice-the-reply", ok() + ok(b'{"id": "of the second"}'))
+canned("reply-and-refusal", ok() + reply("422 Unprocessable Content"))
+canned("refusal-and-success", reply("422 Unprocessable Content") + ok())
+canned("moved-to-itself", reply("301 Moved Permanently", b"", "Location: /moved-to-itself"))
+for _name, _wait in {
+    "date": "Mon, 23 Nov 2026 00:00:00 GMT", "zero": "0", "absurd": "1000000000", "past": "-5",
+    "words": "in a while", "huge": "9" * 5000,
+}.items():  # fmt: skip
+    canned(f"retry-after-{_name}", reply("429 Too Many Requests", b"", f"Retry-After: {_wait}"))
+    canned(f"down-for-{_name}", reply("503 Service Unavailable", b"", f"Retry-After: {_wait}"))
+for _status in (*range(203, 207), *range(304, 307), *range(400, 432), 451, 499, *range(500, 512),
+                520, 599, 600, 999):  # fmt: skip
+    canned(f"status-{_status}", reply(f"{_status} X", b"" if _status > 299 else OK_BODY))
 
 
 @animal
@@ -171,6 +204,38 @@ async def pushy_later(peer: Peer) -> None:
     await asyncio.sleep(0.02)
     await peer.say(reply("408 Request Timeout"))
     await peer.reader.read()
+
+
+@animal
+async def continue_and_silence(peer: Peer) -> None:
+    await peer.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+    await peer.reader.read()
+
+
+@animal
+async def half_a_head_and_silence(peer: Peer) -> None:
+    await peer.say(b"HTTP/1.1 200 OK\r\nContent-Le")
+    await peer.reader.read()
+
+
+@animal
+async def half_a_body_and_silence(peer: Peer) -> None:
+    await peer.say(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id":')
+    await peer.reader.read()
+
+
+@animal
+async def endless_chunks(peer: Peer) -> None:
+    await peer.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        await peer.say(b"8000\r\n" + b"0" * 0x8000 + b"\r\n")
+
+
+@animal
+async def endless_trailers(peer: Peer) -> None:
+    await peer.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+    while True:
+        await peer.say(b"X-More: " + b"a" * 1000 + b"\r\n")
 
 
 @animal
@@ -308,6 +373,78 @@ class Zoo:
         peer = Peer(number, head, body, reader, writer, fields)
         self.met.append(peer)
         return bool(await self.animals[peer.animal](peer))
+
+
+# Who misbehaves at the door: nothing of the request is read, so nothing can have come of it.
+
+Door = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+DOORS: dict[str, Door] = {}
+TLS_DOORS: dict[str, Door] = {}
+
+
+def door(doors: dict[str, Door]) -> Callable[[Door], Door]:
+    def named(kind: Door) -> Door:
+        doors[kind.__name__.replace("_", "-")] = kind
+        return kind
+
+    return named
+
+
+@door(DOORS)
+async def close_at_the_door(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    pass
+
+
+@door(DOORS)
+async def reset_at_the_door(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    Peer(0, b"", b"", reader, writer).reset()
+
+
+@door(DOORS)
+async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.Event().wait()
+
+
+@door(DOORS)
+async def reply_to_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail.example ESMTP\r\n")
+    await reader.read()
+
+
+@door(TLS_DOORS)
+async def tls_silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+@door(TLS_DOORS)
+async def tls_slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 10_000:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0.02)
+
+
+@door(TLS_DOORS)
+async def tls_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+
+
+@door(TLS_DOORS)
+async def tls_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    Peer(0, b"", b"", reader, writer).reset()
+
+
+@door(TLS_DOORS)
+async def tls_garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00" * 1000)
+    await reader.read()
+
+
+@door(TLS_DOORS)
+async def tls_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await reader.read()
 
 
 def closed_port() -> int:

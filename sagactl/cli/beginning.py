@@ -6,12 +6,14 @@ import os
 import re
 import secrets as chance
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sagactl import __version__
 from sagactl.cli.refusal import Refused
 from sagactl.cli.state_file import Kept, read_run
 from sagactl.definition.expression import ExpressionFailed
+from sagactl.definition.loader import texts_of
 from sagactl.definition.model import Saga
 from sagactl.definition.template import evaluate_text
 from sagactl.journal.store import RunNotFound, Store
@@ -38,7 +40,7 @@ class Begin:
 
     def event(self, run_id: str, value: Json, at: float) -> RunStarted:
         """The first event of a run."""
-        saga = self.saga
+        saga, children = self.saga, texts_of(self.saga)
         return RunStarted(
             at=at,
             run_id=run_id,
@@ -46,7 +48,8 @@ class Begin:
             version=saga.version,
             definition=saga.source.text,
             definition_name=saga.source.name,
-            digest=digest_of(saga.source.text.encode()),
+            digest=digest_of(saga.source.text, children),
+            children=children,
             input=value,
             env=self.env,
             sandbox=self.sandbox,
@@ -130,9 +133,12 @@ def checked_faults(saga: Saga, texts: list[str], *, sandbox: bool) -> tuple[str,
     return tuple(texts)
 
 
-def digest_of(text: bytes) -> str:
-    """What tells one definition from another."""
-    return hashlib.sha256(text).hexdigest()
+def digest_of(text: str, children: Mapping[str, str]) -> str:
+    """What tells one definition, with all of its sub-sagas, from another."""
+    digest = hashlib.sha256(text.encode())
+    for name, child in sorted(children.items()):
+        digest.update(f"\n{name}\n{child}".encode())
+    return digest.hexdigest()
 
 
 def operator() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sagactl.cli.refusal import Refused
 from sagactl.definition.model import Saga
-from sagactl.definition.schema import check_input
+from sagactl.definition.schema import check_input, with_defaults
 from sagactl.source.json_text import JsonRejected, parse_json
 from sagactl.source.node import Json
 
@@ -22,11 +22,11 @@ def gather_input(saga: Saga, pairs: list[str], file: str | None) -> Json:
 
 def fitting_input(saga: Saga, value: Json) -> Json:
     """An input with the schema's defaults; Refused where it does not fit the schema."""
-    value = _with_defaults(saga.input_schema, value)
+    value = with_defaults(saga.input_schema, value)
     if saga.input_schema is not None:
         wrong = check_input(saga.input_schema, value)
         if wrong:
-            raise Refused(*(f"input {_path(p.path)}{p.message}" for p in wrong))
+            raise Refused(*(f"input {path_words(p.path)}{p.message}" for p in wrong))
     return value
 
 
@@ -71,22 +71,8 @@ def _types(schema: Json, name: str) -> list[str]:
     return [kind] if isinstance(kind, str) else list(kind or [])
 
 
-def _with_defaults(schema: Json, value: Json) -> Json:
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(value, dict) or not isinstance(properties, dict):
-        return value
-    filled = dict(value)
-    for name, declared in properties.items():
-        if not isinstance(declared, dict):
-            continue
-        if name in filled:
-            filled[name] = _with_defaults(declared, filled[name])
-        elif "default" in declared:
-            filled[name] = declared["default"]
-    return filled
-
-
-def _path(path: tuple[str | int, ...]) -> str:
+def path_words(path: tuple[str | int, ...]) -> str:
+    """Where in the input it is, with a colon behind it; nothing for the whole."""
     if not path:
         return ""
     text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)

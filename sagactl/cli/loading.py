@@ -7,6 +7,7 @@ from sagactl.cli.refusal import Refused
 from sagactl.definition.loader import load
 from sagactl.definition.model import Saga
 from sagactl.lint.linter import lint
+from sagactl.source.place import Source
 from sagactl.source.problem import Problem, Severity
 from sagactl.source.reader import decode
 
@@ -30,10 +31,20 @@ def check_definition(path: Path) -> tuple[Saga | None, list[Problem]]:
     source, problems = decode(text, str(path))
     if source is None:
         return None, problems
-    saga, problems = load(source)
+    saga, problems = load(source, _fetch)
     if saga is None:
         return None, problems
     return saga, sorted([*problems, *lint(saga)], key=lambda p: (p.place.line, p.place.column))
+
+
+def _fetch(name: str) -> Source | str:
+    """The text of a sub-saga, or why there is none."""
+    try:
+        text = Path(name).read_bytes()
+    except OSError as error:
+        return error.strerror or str(error)
+    source, problems = decode(text, name)
+    return problems[0].message if source is None else source
 
 
 def load_definition(path: Path) -> Saga:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from sagactl.cli import completion
+
 
 class Format(StrEnum):
     TABLE = "table"
@@ -16,6 +18,13 @@ class Format(StrEnum):
 class LintFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+class GraphFormat(StrEnum):
+    TREE = "tree"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
 
 
 State = Annotated[
@@ -50,6 +59,21 @@ InputFile = Annotated[
 SecretsFile = Annotated[
     Path | None, typer.Option("--secrets-file", help="Secrets as NAME=value lines.")
 ]
+EnvFile = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="Environment variables as NAME=value lines; what is set already stays. Repeatable.",
+    ),
+]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Tell every attempt on stderr, in one line.")
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="FILE", help="Add a JSON line for every attempt to it."),
+]
 Faults = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,9 +85,21 @@ Faults = Annotated[
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Exit 5 rather than wait for a retry that is due later.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="ID", help="A saga's ID, or the beginning of one.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A saga's ID, or the beginning of one.",
+        autocompletion=completion.run_ids,
+    ),
+]
 RunIds = Annotated[
-    list[str] | None, typer.Argument(metavar="ID…", help="IDs, or the beginnings of them.")
+    list[str] | None,
+    typer.Argument(
+        metavar="ID…",
+        help="IDs, or the beginnings of them.",
+        autocompletion=completion.run_ids,
+    ),
 ]
 Tags = Annotated[
     list[str] | None,
@@ -71,9 +107,16 @@ Tags = Annotated[
 ]
 Statuses = Annotated[
     list[str] | None,
-    typer.Option("--status", help="Only sagas in this state, or in one of these."),
+    typer.Option(
+        "--status",
+        help="Only sagas in this state, or in one of these.",
+        autocompletion=completion.states,
+    ),
 ]
-OfSaga = Annotated[str | None, typer.Option("--saga", help="Only this saga's runs.")]
+OfSaga = Annotated[
+    str | None,
+    typer.Option("--saga", help="Only this saga's runs.", autocompletion=completion.sagas),
+]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="DURATION", help="Only what began since.")
 ]
@@ -101,3 +144,20 @@ IdFrom = Annotated[
     str | None,
     typer.Option("--id-from", metavar="FIELD", help="Where a line's input has the saga's ID."),
 ]
+Why = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
+Rate = Annotated[
+    str | None, typer.Option("--rate", metavar="N/s", help="Begin at most so many: 5/s, 30/m.")
+]
+Again = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="STEP",
+        help="Try a failed step again; nothing undone yet.",
+        autocompletion=completion.failed_steps,
+    ),
+]
+Other = Annotated[
+    Path | None, typer.Option("--definition", metavar="FILE", help="Go on with another definition.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether the --definition fits.")]

@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.exit import Exit
+from sagactl.cli.refusal import Refused
 from sagactl.engine.clock import SystemClock
 from sagactl.engine.driver import Driver
 from sagactl.engine.group_commit import DirectCommit
@@ -51,6 +53,7 @@ class Stage:
     clock: SystemClock = field(default_factory=SystemClock)
     ledger: Path | None = None  # set: in the sandbox
     faults: Sequence[str] = ()
+    log: AttemptLog = field(default_factory=AttemptLog)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Ending:
     run: Run
     exit: Exit
     moved: bool = True
+    signal: Exit | None = None  # it asked for an end, whether or not the run had come to its own
 
 
 def perform(
@@ -80,20 +84,56 @@ async def _perform(
     async with AsyncExitStack() as stack:
         web = await participants(stack, plan, stage)
         journal = DirectCommit(stage.store)
-        driver = Driver(plan, journal, web, stage.clock, watcher.watch, waits=stage.waits)
+        driver = Driver(
+            plan,
+            journal,
+            web,
+            stage.clock,
+            watcher.watch,
+            hear=stage.log.hear,
+            waits=stage.waits,
+        )
         stage.store.reserve(RESERVED_PER_STEP * len(plan.steps))
         with Signals(driver, watcher) as signals:
             run = await driver.drive(run, *opening)
     state = saga_state(plan, run)
     if signals.exit is not None and state not in ENDED:
-        return Ending(run, signals.exit)
-    return Ending(run, BY_STATE[state])
+        return Ending(run, signals.exit, signal=signals.exit)
+    return Ending(run, BY_STATE[state], signal=signals.exit)
+
+
+def pause(seconds: float, remarks: "Remarks") -> Exit | None:
+    """Wait before the next saga; the exit code of the signal that ended it before its time."""
+    return asyncio.run(_pause(seconds, remarks))
+
+
+async def _pause(seconds: float, remarks: "Remarks") -> Exit | None:
+    nap = _Nap()
+    with Signals(nap, remarks) as signals, suppress(TimeoutError):
+        remarks.say(f"the next saga begins in {seconds:.1f}s")
+        await asyncio.wait_for(nap.over.wait(), seconds)
+    return signals.exit
+
+
+class _Nap:
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+    def stop(self) -> None:
+        self.over.set()
+
+    cut = stop
 
 
 async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web":
     """Whoever answers the calls, until the stack is closed."""
+    from sagactl.participants.tls import TlsUnreadable, check_files
     from sagactl.participants.web import Web
 
+    try:
+        check_files(plan.saga)
+    except TlsUnreadable as error:
+        raise Refused(f"{error}; nothing was sent") from None
     connect_to = None
     if stage.ledger is not None:
         connect_to = await _sandbox(stack, plan, stage)

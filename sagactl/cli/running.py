@@ -1,39 +1,41 @@
-"""What run, resume and compensate do."""
+"""What run does, and how a run is gone on with."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.beginning import (
     Begin,
     checked_faults,
-    digest_of,
     existing_run,
-    operator,
     parse_tags,
     resumed_events,
     run_id_of,
 )
-from sagactl.cli.exit import Exit, worst
-from sagactl.cli.input import example_input, gather_input
+from sagactl.cli.exit import Exit
+from sagactl.cli.input import example_input, fitting_input, gather_input
 from sagactl.cli.loading import load_definition
 from sagactl.cli.option import Format
 from sagactl.cli.performance import BY_STATE, Ending, Stage, perform
 from sagactl.cli.printing import note, print_endings, watching
 from sagactl.cli.refusal import Refused
 from sagactl.cli.secret import read_env, read_secrets
-from sagactl.cli.state_file import Kept, StateFiles, find_run, read_run
-from sagactl.definition.duration import parse_duration
+from sagactl.cli.state_file import Kept, StateFiles, read_run
 from sagactl.definition.model import Saga
 from sagactl.engine.clock import SystemClock
-from sagactl.machine.event import CompensationRequested, Event
-from sagactl.machine.outstanding import deadline
+from sagactl.machine.event import Event
+from sagactl.machine.outstanding import orphan_ends
 from sagactl.machine.plan import make_plan
-from sagactl.machine.request import rfc3339
-from sagactl.machine.state import ENDED, SagaState, is_backwards, is_past_pivot, saga_state
+from sagactl.machine.run import apply
+from sagactl.machine.state import ENDED, saga_state
 from sagactl.source.node import Json
+
+if TYPE_CHECKING:
+    from sagactl.cli.redefining import Redefinition
 
 # Clocks of two machines, or of one before and after it asked for the time, differ by less.
 TOLD_BEHIND_S = 5.0
@@ -47,27 +49,29 @@ class Wish:
     fail: list[str]
     secrets_file: Path | None
     waits: bool
+    log: AttemptLog
 
-    def open(self, kept: Kept) -> "_Opened":
-        return _Opened(self, kept)
+    def open(self, kept: Kept, other: "Redefinition | None" = None) -> "_Opened":
+        return _Opened(self, kept, other)
 
 
 class _Opened:
     """A kept run held by this process, read again now that nobody else can move it."""
 
-    def __init__(self, wish: Wish, kept: Kept) -> None:
+    def __init__(self, wish: Wish, kept: Kept, other: "Redefinition | None") -> None:
         self._wish = wish
+        self._saga = kept.plan.saga if other is None else other.saga
         self._kept = kept
 
     def __enter__(self) -> tuple[Kept, Stage]:
         kept, wish = self._kept, self._wish
         if wish.fail and not kept.sandbox:
             raise Refused("--fail goes with a sandboxed saga; this one is real")
-        secrets = read_secrets(kept.plan.saga, wish.secrets_file, sandbox=kept.sandbox)
+        secrets = read_secrets(self._saga, wish.secrets_file, sandbox=kept.sandbox)
         faults = kept.run.faults
         if wish.fail:
             wanted = [] if wish.fail == ["none"] else wish.fail
-            faults = checked_faults(kept.plan.saga, wanted, sandbox=True)
+            faults = checked_faults(self._saga, wanted, sandbox=True)
         with ExitStack() as stack:
             store = stack.enter_context(wish.files.open(sandbox=kept.sandbox, create=True))
             stack.enter_context(store.hold(kept.run.id))
@@ -75,7 +79,7 @@ class _Opened:
             self._stack = stack.pop_all()
         ledger = wish.files.ledger if kept.sandbox else None
         clock = SystemClock(fresh.run.updated_at)
-        return fresh, Stage(store, secrets, wish.waits, clock, ledger, faults)
+        return fresh, Stage(store, secrets, wish.waits, clock, ledger, faults, wish.log)
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
@@ -92,6 +96,7 @@ class Start:
     files: StateFiles
     sandbox: bool
     waits: bool
+    log: AttemptLog
 
     def prepare(self) -> tuple[Begin, dict[str, str]]:
         """What every run begins with, and the secrets; all that is wrong is told before."""
@@ -108,7 +113,14 @@ class Start:
         """The open store, and who answers."""
         with self.files.open(sandbox=self.sandbox, create=True) as store:
             ledger = self.files.ledger if self.sandbox else None
-            yield Stage(store, secrets, waits=self.waits, ledger=ledger, faults=begin.faults)
+            yield Stage(
+                store,
+                secrets,
+                waits=self.waits,
+                ledger=ledger,
+                faults=begin.faults,
+                log=self.log,
+            )
 
 
 def run(
@@ -127,7 +139,7 @@ def run(
                 ending = perform(plan, None, [started], stage, watcher)
         else:
             stage.clock = SystemClock(kept.run.updated_at)
-            plan, ending = kept.plan, _go_on(kept, stage, [])
+            plan, ending = kept.plan, go_on(kept, stage, [])
         print_endings([(plan, ending)], start.files, output)
     return ending.exit
 
@@ -146,68 +158,42 @@ def run_batch(start: Start, batch: str, id_from: str | None, concurrency: int) -
         return perform_batch(begin, items, stage, concurrency, progress)
 
 
-def resume(ids: list[str], wish: Wish, output: Format, *, every: bool, extend: str | None) -> Exit:
-    """Go on with the sagas named, or with every one that has not ended."""
-    files = wish.files
-    found = _every(files) if every else [find_run(files, prefix) for prefix in ids]
-    if not found and not every:
-        raise Refused("resume takes the ID of a saga, or --all")
-    if not found:
-        note("no saga waits to go on")
-        return Exit.OK
-    more_s = None if extend is None else _duration(extend)
-    endings = []
-    for kept in found:
-        with wish.open(kept) as (fresh, stage):
-            deadline_at = None if more_s is None else stage.clock.now() + more_s
-            _tell_deadline(fresh, stage, deadline_at)
-            endings.append((fresh.plan, _go_on(fresh, stage, [], deadline_at)))
-    print_endings(endings, files, output)
-    return worst([ending.exit for _, ending in endings])
-
-
-def compensate(run_id: str, reason: str, wish: Wish, output: Format) -> Exit:
-    """Stop going forwards and undo what was done."""
-    with wish.open(find_run(wish.files, run_id)) as (kept, stage):
-        if is_past_pivot(kept.plan, kept.run):
-            pivot = ", ".join(f'"{name}"' for name in kept.plan.pivots)
-            raise Refused(
-                f"saga {kept.run.id} is past its pivot {pivot}, the point of no return: "
-                "nothing is undone behind it; nothing was sent"
-            )
-        wanted: list[Event] = []
-        if not is_backwards(kept.plan, kept.run):
-            wanted.append(
-                CompensationRequested(at=stage.clock.now(), operator=operator(), reason=reason)
-            )
-        ending = _go_on(kept, stage, wanted)
-        print_endings([(kept.plan, ending)], wish.files, output)
-    return ending.exit
-
-
-def _go_on(
-    kept: Kept, stage: Stage, wanted: list[Event], deadline_at: float | None = None
+def go_on(
+    kept: Kept,
+    stage: Stage,
+    wanted: list[Event],
+    deadline_at: float | None = None,
+    *,
+    first: Sequence[Event] = (),
 ) -> Ending:
     """Drive a kept run further; where it has ended and nothing is wanted, it is only shown."""
     state = saga_state(kept.plan, kept.run)
     if state in ENDED and not wanted:
         return Ending(kept.run, BY_STATE[state], moved=False)
-    _tell_changed(kept)
+    if not first:
+        _tell_changed(kept)
     if stage.clock.behind_s > TOLD_BEHIND_S:
         note(
             f"the clock is {stage.clock.behind_s:.0f}s behind the saga's last event: for this saga "
             "time goes on from there"
         )
     now = stage.clock.now()
-    opening = [*resumed_events(kept.run, now, deadline_at), *wanted]
+    opening = [*first, *resumed_events(kept.run, now, deadline_at), *wanted]
+    _tell_next(kept, opening, now)
     with watching(kept.plan, stage.clock) as watcher:
         return perform(kept.plan, kept.run, opening, stage, watcher)
 
 
-def _every(files: StateFiles) -> list[Kept]:
-    with files.open(sandbox=False) as store:
-        unfinished = [s.run_id for s in store.summaries() if SagaState(s.state) not in ENDED]
-        return [read_run(store, run_id) for run_id in reversed(unfinished)]
+def _tell_next(kept: Kept, opening: list[Event], now: float) -> None:
+    """What is about to be done, before it is done."""
+    from sagactl.views.veil import veil_of
+    from sagactl.views.way import then
+
+    run = kept.run
+    for event in [*opening, *orphan_ends(kept.plan, run, now)]:
+        run = apply(run, event)
+    said = then(kept.plan, run, now, veil_of(kept.plan, run))
+    note(f"saga {run.id} goes on: {said}")
 
 
 def _given(saga: Saga, pairs: list[str], file: str | None, *, sandbox: bool) -> Json:
@@ -215,7 +201,7 @@ def _given(saga: Saga, pairs: list[str], file: str | None, *, sandbox: bool) -> 
         example = example_input(saga)
         if example is not None:
             note("no input given: the definition's example is used")
-            return example
+            return fitting_input(saga, example)
     return gather_input(saga, pairs, file)
 
 
@@ -225,30 +211,14 @@ def _staged(saga: Saga) -> Saga:
     return staged(saga)
 
 
-def _duration(text: str) -> float:
-    seconds = parse_duration(text)
-    if seconds is None:
-        raise Refused(f'--extend takes a duration such as 30m or 1h, not "{text}"')
-    return seconds
-
-
-def _tell_deadline(kept: Kept, stage: Stage, extended: float | None) -> None:
-    deadline_at = extended or deadline(kept.plan, kept.run)
-    if deadline_at is None or deadline_at > stage.clock.now():
-        return
-    if saga_state(kept.plan, kept.run) in ENDED or is_backwards(kept.plan, kept.run):
-        return
-    note(
-        f"the saga's time was up at {rfc3339(deadline_at)}: it is compensated now "
-        "(--extend 1h would have given it more)"
-    )
-
-
 def _tell_changed(kept: Kept) -> None:
-    path = Path(kept.run.definition.name)
-    try:
-        text = path.read_bytes()
-    except OSError:
-        return
-    if digest_of(text) != kept.run.digest:
-        note(f"{path} has changed since; the saga goes on with the definition it began with")
+    for name, kept_text in {
+        kept.run.definition.name: kept.run.definition.text,
+        **kept.run.children,
+    }.items():
+        try:
+            text = Path(name).read_bytes()
+        except OSError:
+            continue
+        if text != kept_text.encode():
+            note(f"{name} has changed since; the saga goes on with the definition it began with")

@@ -1,6 +1,7 @@
 """Environment values and secrets: collected before anything is sent, secrets never kept."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from sagactl.cli.refusal import Refused
@@ -12,10 +13,14 @@ PREFIX = "SAGACTL_SECRET_"
 SANDBOX_SECRET = "played-by-the-sandbox"
 
 
-def read_env(saga: Saga) -> dict[str, str]:
-    """The environment values that the definition reads; Refused where one is missing."""
+def read_env(saga: Saga, kept: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment values that the definition reads; Refused where one is missing.
+
+    What is `kept` of a run counts before what the environment says now.
+    """
     wanted = names_under(saga, "env")
-    missing = [name for name in wanted if name not in os.environ]
+    known = {**os.environ, **(kept or {})}
+    missing = [name for name in wanted if name not in known]
     if missing:
         raise Refused(
             *(
@@ -23,7 +28,7 @@ def read_env(saga: Saga) -> dict[str, str]:
                 for name in missing
             )
         )
-    return {name: os.environ[name] for name in wanted}
+    return {name: known[name] for name in wanted}
 
 
 def read_secrets(saga: Saga, file: Path | None, *, sandbox: bool) -> dict[str, str]:

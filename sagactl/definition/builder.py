@@ -5,19 +5,25 @@ cannot say is checked here: names that lead nowhere, cycles, two bodies, express
 parse. All mistakes are told at once; a saga comes out only where there are none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from sagactl.definition.address import WHOLE
 from sagactl.definition.asking import Asking, Silence
-from sagactl.definition.duration import parse_pause
+from sagactl.definition.auth import read_auth
+from sagactl.definition.duration import parse_duration, parse_pause
 from sagactl.definition.graph import find_cycle
 from sagactl.definition.model import (
+    Action,
+    ForEach,
     Lookup,
     OnUnknown,
     Request,
     Saga,
     Service,
+    Sleep,
     Step,
+    SubSaga,
 )
 from sagactl.definition.template import Template, parse_template
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
@@ -25,11 +31,17 @@ from sagactl.source.place import Place, Source
 from sagactl.source.problem import Problem, Related, Severity, nearest
 
 MOST_COMPARED = 300
+KINDS = ("request", "sleep", "saga")
+# What speaks of a request, and of what became of it.
+OF_A_REQUEST = ("service", "lookup", "on_unknown", "budget", "settle", "timeout", "example")
+
+# The saga that a path leads to, and what is wrong with it.
+Child: TypeAlias = Callable[[Scalar], tuple[Saga | None, list[Problem]]]
 
 
-def build(source: Source, node: Map) -> tuple[Saga | None, list[Problem]]:
+def build(source: Source, node: Map, child: Child) -> tuple[Saga | None, list[Problem]]:
     """The saga of a map that has the right shape, or None with the problems that forbid it."""
-    building = _Building(source, node)
+    building = _Building(source, node, child)
     saga = building.saga()
     failed = any(problem.severity is Severity.ERROR for problem in building.problems)
     # What a service says wrongly is met again in each of its requests, and told once.
@@ -37,8 +49,9 @@ def build(source: Source, node: Map) -> tuple[Saga | None, list[Problem]]:
 
 
 class _Building:
-    def __init__(self, source: Source, node: Map) -> None:
+    def __init__(self, source: Source, node: Map, child: Child) -> None:
         self.problems: list[Problem] = []
+        self._child = child
         self._source = source
         self._node = node
         self._services: dict[str, Service] = {}
@@ -77,7 +90,8 @@ class _Building:
             problem = Problem("not-yet", openapi.place, message, severity=Severity.WARNING)
             self.problems.append(problem)
         limit = _plain(node.get("max_concurrency"), None)
-        return Service(str(name.value), name.place, url, limit)
+        auth = read_auth(node, self._template, self._tell)
+        return Service(str(name.value), name.place, url, limit, auth)
 
     def _steps(self) -> tuple[Step, ...]:
         nodes = self._node.get("steps")
@@ -99,28 +113,103 @@ class _Building:
     def _step(self, node: Map, above: str | None) -> Step:
         name = node.get("name")
         assert isinstance(name, Scalar)  # the schema saw to it
-        action = self._request(node, "action")
+        action = self._action(node, name)
+        request = action if isinstance(action, Request) else None
         undo = node.get("compensation")
         undo_none = isinstance(undo, Scalar) and undo.value == "none"
         needs = node.get("needs")
         on_unknown = _plain(node.get("on_unknown"), None)
-        has_undo = undo is not None and not undo_none
+        has_undo = request is not None and undo is not None and not undo_none
+        child = action.saga if isinstance(action, SubSaga) else None
+        if request is not None and node.get("lookup") is not None:
+            lookup = self._lookup(node, request)
+        else:
+            lookup = None
         return Step(
             name=str(name.value),
             place=name.place,
             action=action,
             needs=tuple(plain(needs)) if needs is not None else ((above,) if above else ()),
-            settle_s=self._settle(node, action),
-            lookup=None if node.get("lookup") is None else self._lookup(node, action),
+            settle_s=0.0 if request is None else self._settle(node, request),
+            lookup=lookup,
             compensation=self._request(node, "compensation") if has_undo else None,
             compensation_none=undo_none,
             when=self._template(node.get("when"), bare=True),
-            pivot=bool(_plain(node.get("pivot"), False)),
+            # A child's point of no return is its parent's.
+            pivot=bool(_plain(node.get("pivot"), False)) or has_pivot(child),
             on_unknown=None if on_unknown is None else OnUnknown(on_unknown),
             budget_s=self._seconds(node.get("budget")),
             timeout_s=self._seconds(node.get("timeout")),
             example=self._template(node.get("example")),
+            for_each=self._for_each(node, child),
         )
+
+    def _action(self, step: Map, name: Scalar) -> Action:
+        node = step.get("action")
+        own = node if isinstance(node, Map) else None
+        keys = [key for kind in KINDS if own is not None and (key := own.key(kind)) is not None]
+        for key in keys[1:]:
+            related = (Related(keys[0].place, "the other one"),)
+            message = f'an action is one thing: "{keys[0].value}" or "{key.value}"'
+            self.problems.append(Problem("two-actions", key.place, message, related=related))
+        if own is None or own.get("request") is not None or not keys:
+            return self._request(step, "action")
+        kind = str(keys[0].value)
+        self._refuse_beside(step, own, kind)
+        said = own.get(kind)
+        assert isinstance(said, Scalar)  # the schema saw to it
+        if kind == "sleep":
+            return self._sleep(step, said)
+        saga, problems = self._child(said)
+        self.problems.extend(problems)
+        if saga is None:  # told, and all else about the step still can be
+            saga = Saga(self._source, said.place, str(name.value), 1, ())
+        return SubSaga(said.place, saga, self._template(own.get("input")))
+
+    def _refuse_beside(self, step: Map, own: Map, kind: str) -> None:
+        """What has no meaning beside an action that is no request."""
+        thing = f"a {'sleep' if kind == 'sleep' else 'sub-saga'}"
+        allowed = (kind, "input") if kind == "saga" else (kind,)
+        odd = [entry.key for entry in own if entry.name not in (*allowed, *KINDS)]
+        odd += [entry.key for entry in step if entry.name in OF_A_REQUEST]
+        undo = step.get("compensation")
+        if undo is not None and not (isinstance(undo, Scalar) and undo.value == "none"):
+            odd += [entry.key for entry in step if entry.name == "compensation"]
+        for key in odd:
+            hint = None
+            if key.value == "compensation" and kind == "saga":
+                hint = "its own compensations undo it"
+            message = f'"{key.value}" has no meaning beside {thing}'
+            self.problems.append(Problem("out-of-place", key.place, message, hint))
+
+    def _sleep(self, step: Map, said: Scalar) -> Sleep:
+        duration = self._template(said)
+        assert duration is not None
+        if duration.is_constant and parse_duration(str(said.value)) is None:
+            message = f'"sleep" must be a duration such as 200ms, 10s or 24h, not "{said.value}"'
+            self._tell("wrong-form", said.place, message)
+        pivot = step.key("pivot")
+        if pivot is not None and plain(step.get("pivot") or pivot) is True:
+            message = "a sleep has no effect, so it is no point of no return"
+            self._tell("out-of-place", pivot.place, message)
+        return Sleep(said.place, duration)
+
+    def _for_each(self, node: Map, child: Saga | None) -> ForEach | None:
+        items = self._template(node.get("for_each"))
+        limit = node.key("max_parallel")
+        if items is None:
+            if limit is not None:
+                self._tell("out-of-place", limit.place, '"max_parallel" goes with "for_each"')
+            return None
+        if isinstance(node.get("for_each"), Scalar) and items.is_constant:
+            place = items.node.place
+            self._tell("wrong-type", place, '"for_each" must be a list, or an expression for one')
+        pivot = node.key("pivot")
+        if bool(_plain(node.get("pivot"), False)) or has_pivot(child):
+            place = items.node.place if pivot is None else pivot.place
+            message = "a pivot is one point of no return: it cannot stand in a for_each"
+            self._tell("out-of-place", place, message)
+        return ForEach(items, int(_plain(node.get("max_parallel"), 1)))
 
     def _settle(self, node: Map, action: Request) -> float:
         """How long a late request may be under way: no longer than the action waits for it."""
@@ -229,6 +318,11 @@ class _Building:
 
     def _tell(self, code: str, place: Place, message: str) -> None:
         self.problems.append(Problem(code, place, message))
+
+
+def has_pivot(saga: Saga | None) -> bool:
+    """Whether a saga has a point of no return, itself or in a sub-saga."""
+    return saga is not None and any(step.pivot for step in saga.steps)
 
 
 def _meant(name: str, known: Mapping[str, object]) -> str:

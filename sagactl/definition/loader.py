@@ -4,15 +4,21 @@ A mistake in one corner does not hide those in another: what is wrong in itself 
 where the rest has the right shape it is built too, so that its mistakes are told as well.
 """
 
-from dataclasses import replace
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from sagactl.definition.builder import build
 from sagactl.definition.model import Saga
 from sagactl.definition.shape import Fault, Path
-from sagactl.source.node import Entry, List, Map, Node
+from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Source
-from sagactl.source.problem import Problem, Severity
+from sagactl.source.problem import Problem, Related, Severity
 from sagactl.source.reader import read
+
+# Finds the text of a sub-saga by its name, which is a path; or says why there is none.
+Fetch: TypeAlias = Callable[[str], Source | str]
 
 
 class DefinitionRejected(Exception):
@@ -23,8 +29,76 @@ class DefinitionRejected(Exception):
         self.problems = problems
 
 
-def load(source: Source) -> tuple[Saga | None, list[Problem]]:
-    """The saga of a text, None where it has errors, and every problem in the order of the text."""
+def _no_files(name: str) -> str:
+    return "there are no files here"
+
+
+def load(source: Source, fetch: Fetch = _no_files) -> tuple[Saga | None, list[Problem]]:
+    """The saga of a text, None where it has errors, and every problem in the order of the text.
+
+    `fetch` finds its sub-sagas.
+    """
+    return _load(source, _Family(fetch, (source.name,), checks=True))
+
+
+def rebuild(source: Source, children: Mapping[str, str] | None = None) -> Saga:
+    """The saga of a text that was checked when its run began; raises DefinitionRejected.
+
+    `children` are the texts of its sub-sagas by name, as `texts_of` gave them.
+    """
+    texts = children or {}
+
+    def fetch(name: str) -> Source | str:
+        return Source(name, texts[name]) if name in texts else "the run does not have it"
+
+    saga, problems = _built(source, _Family(fetch, (source.name,), checks=False))
+    if saga is None:
+        raise DefinitionRejected(_sorted(problems))
+    return saga
+
+
+def texts_of(saga: Saga) -> dict[str, str]:
+    """The texts of all sub-sagas by name: with its own text, what a saga is made of."""
+    _, *children = saga.family()
+    return {child.source.name: child.source.text for child in children}
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """How sub-sagas are found; `line` are the names of those that we are inside of."""
+
+    fetch: Fetch
+    line: tuple[str, ...]
+    checks: bool
+
+    def child(self, reference: Scalar) -> tuple[Saga | None, list[Problem]]:
+        """The saga of the path that is written at `reference`."""
+        place = reference.place
+        name = beside(place.source.name, str(reference.value))
+        if name in self.line:
+            circle = " → ".join([*self.line[self.line.index(name) :], name])
+            message = f"a saga cannot be its own sub-saga: {circle}"
+            return None, [Problem("saga-cycle", place, message)]
+        found = self.fetch(name)
+        if isinstance(found, str):
+            message = f'the sub-saga "{name}" cannot be read: {found}'
+            return None, [Problem("unreadable-saga", place, message)]
+        family = replace(self, line=(*self.line, name))
+        saga, problems = (_load if self.checks else _built)(found, family)
+        if saga is not None:
+            return saga, []
+        errors = [problem for problem in problems if _is_error(problem)]
+        related = tuple(Related(problem.place, problem.message) for problem in errors)
+        message = f'the sub-saga "{name}" has errors'
+        return None, [Problem("broken-saga", place, message, related=related)]
+
+
+def beside(name: str, path: str) -> str:
+    """The name of a file that another one, called `name`, calls `path`."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+
+
+def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
     # Checking takes a quarter of a second to import, and a resume does without.
     from sagactl.definition.schema import shape_faults
 
@@ -38,20 +112,16 @@ def load(source: Source) -> tuple[Saga | None, list[Problem]]:
     sound = _without(node, wrong) if wrong else node
     saga = None
     if isinstance(sound, Map) and (not wrong or not _still_wrong(sound, wrong)):
-        saga, more = build(source, sound)
+        saga, more = build(source, sound, family.child)
         problems += _new(more, unread)
     return (None if any(map(_is_error, problems)) else saga), _sorted(problems)
 
 
-def rebuild(source: Source) -> Saga:
-    """The saga of a text that was checked when its run began; raises DefinitionRejected."""
+def _built(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
     node, problems = read(source)
-    saga = None
-    if isinstance(node, Map) and not problems:
-        saga, problems = build(source, node)
-    if saga is None:
-        raise DefinitionRejected(_sorted(problems))
-    return saga
+    if not isinstance(node, Map) or problems:
+        return None, problems
+    return build(source, node, family.child)
 
 
 def _still_wrong(node: Map, faults: list[Fault]) -> bool:

@@ -5,7 +5,7 @@ Durations are in seconds, sizes in bytes. How the values are read is the builder
 they lead to the machine's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -79,6 +79,57 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Basic:
+    """User name and password (RFC 7617)."""
+
+    username: Template
+    password: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token (RFC 6750)."""
+
+    token: Template
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """An access token by client credentials (RFC 6749, 4.4)."""
+
+    token_url: Template
+    client_id: Template
+    client_secret: Template
+    scope: Template | None = None
+    audience: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM, by paths from where sagactl runs: a certificate, its key, who is trusted."""
+
+    place: Place
+    cert: str | None = None
+    key: str | None = None
+    ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How requests to a service say who sends them."""
+
+    scheme: Basic | Bearer | ClientCredentials | None
+    tls: Tls | None = None
+
+    def templates(self) -> Iterator[Template]:
+        """Every template in it."""
+        for name in getattr(self.scheme, "__dataclass_fields__", ()):
+            template = getattr(self.scheme, name)
+            if template is not None:
+                yield template
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A named HTTP endpoint; at most `max_concurrency` requests are under way at it."""
 
@@ -86,6 +137,7 @@ class Service:
     place: Place
     url: Template
     max_concurrency: int | None = None
+    auth: Auth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +170,33 @@ class Request:
         return self.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 
 
-# What a step does. Sleeps, waits and sub-sagas will stand beside Request here.
-Action: TypeAlias = Request
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A wait; `duration` gives a text such as `24h`."""
+
+    place: Place
+    duration: Template
+
+
+@dataclass(frozen=True, slots=True)
+class SubSaga:
+    """Another definition, carried out as a step; its output is the step's result."""
+
+    place: Place
+    saga: "Saga"
+    input: Template | None = None
+
+
+# What a step does.
+Action: TypeAlias = Request | Sleep | SubSaga
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """The elements that a step is carried out for, at most `max_parallel` of them at once."""
+
+    items: Template
+    max_parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +215,7 @@ class Step:
     place: Place  # of its name
     action: Action
     needs: tuple[str, ...]
-    settle_s: float  # how long a late request may still be under way
+    settle_s: float = 0.0  # how long a late request may still be under way
     lookup: Lookup | None = None
     compensation: Request | None = None
     compensation_none: bool = False  # `compensation: none` was written
@@ -148,6 +225,17 @@ class Step:
     budget_s: float | None = None  # of `finish`
     timeout_s: float | None = None  # of the step as a whole
     example: Template | None = None  # a reply body for the sandbox and rehearsals
+    for_each: ForEach | None = None
+
+    @property
+    def request(self) -> Request | None:
+        """The request that its action is, None for a sleep or a sub-saga."""
+        return self.action if isinstance(self.action, Request) else None
+
+    @property
+    def child(self) -> "Saga | None":
+        """The saga that its action is, if it is one."""
+        return self.action.saga if isinstance(self.action, SubSaga) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +253,13 @@ class Saga:
     input_schema: Json = None
     timeout_s: float | None = None
     output: Template | None = None
+
+    def family(self) -> Iterator["Saga"]:
+        """This saga and all of its sub-sagas, however deep, each place of them once."""
+        yield self
+        for step in self.steps:
+            if step.child is not None:
+                yield from step.child.family()
 
     def step(self, name: str) -> Step:
         """The step called `name`; KeyError where there is none."""

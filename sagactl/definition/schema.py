@@ -81,6 +81,22 @@ def check_input(schema: Json, value: Json) -> list[InputProblem]:
     return list(found)
 
 
+def with_defaults(schema: Json, value: Json) -> Json:
+    """An input with every `default` that its schema names, where it says nothing itself."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(value, dict) or not isinstance(properties, dict):
+        return value
+    filled = dict(value)
+    for name, declared in properties.items():
+        if not isinstance(declared, dict):
+            continue
+        if name in filled:
+            filled[name] = with_defaults(declared, filled[name])
+        elif "default" in declared:
+            filled[name] = declared["default"]
+    return filled
+
+
 def check_input_schema(schema: Json, node: Map) -> list[Problem]:
     """What keeps `schema`, written at `node`, from being a JSON Schema that is safe to check."""
     from jsonschema import Draft202012Validator

@@ -33,7 +33,7 @@ BOUNDS = {
 }
 CODES = {"type": "wrong-type", "enum": "unknown-word", "pattern": "wrong-form"}
 # Words of the language that this version does not carry out: said, never silently ignored.
-NOT_YET = ("for_each", "max_parallel", "await", "sleep", "wait_for", "auth")
+NOT_YET = ("await", "wait_for")
 SHOWN = 40
 
 
@@ -65,7 +65,7 @@ def faults(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Iterator[F
     elif mistake.keyword == "additionalProperties":
         yield from _unknown_keys(root, mistake, whole)
     elif mistake.keyword == "required":
-        yield from _missing_keys(root, mistake)
+        yield from _missing_keys(root, mistake, whole)
     else:
         yield _wrong_value(root, mistake)
 
@@ -101,9 +101,14 @@ def _owners(name: str, whole: Mapping[str, Any]) -> str:
     return _joined(titles, "or")
 
 
-def _missing_keys(root: Node, mistake: Mistake) -> Iterator[Fault]:
-    known = mistake.schema["properties"]
-    unknown = [name for name in mistake.value if name not in known]
+def _missing_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Iterator[Fault]:
+    # What only follows from another key (`then`) does not list the keys there are.
+    known = mistake.schema.get("properties")
+    unknown = [
+        name
+        for name in mistake.value
+        if (name not in known if known is not None else not _owners(name, whole))
+    ]
     node = descend(root, mistake.path)
     for name in mistake.wanted:
         # One slip of the pen is one problem: "acton" is told as an unknown key already.

@@ -28,6 +28,7 @@ from typing import Any, Protocol
 from sagactl.definition.model import OutcomeKind, Service
 from sagactl.engine.clock import Clock
 from sagactl.engine.gate import Gate
+from sagactl.machine.attempted import Attempted
 from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.event import (
     ActionBegan,
@@ -36,13 +37,14 @@ from sagactl.machine.event import (
     Event,
     LookupBegan,
 )
-from sagactl.machine.outstanding import call_in_flight, in_flight, outstanding
+from sagactl.machine.outstanding import orphan_ends, outstanding
 from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run, apply
 from sagactl.machine.state import saga_state
 from sagactl.machine.verdict import verdict
 
 Watch = Callable[[Event, Run], None]
+Hear = Callable[[Attempted], None]
 
 BEGAN: dict[Phase, type[AttemptBegan]] = {
     Phase.ACTION: ActionBegan,
@@ -51,7 +53,6 @@ BEGAN: dict[Phase, type[AttemptBegan]] = {
 }
 
 CUT = Outcome(OutcomeKind.UNKNOWN, "cut off while the request was in flight")
-ORPHANED = Outcome(OutcomeKind.UNKNOWN, "sagactl ended while the request was in flight")
 
 
 class Participant(Protocol):
@@ -67,7 +68,10 @@ class Journal(Protocol):
 
 
 class Driver:
-    """Drives one run. `watch` sees every event once it is durable, with the run it led to."""
+    """Drives one run. `watch` sees every event once it is durable, with the run it led to.
+
+    `hear` is told of every attempt as soon as it has ended, durable or not; it must not raise.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class Driver:
         clock: Clock,
         watch: Watch = lambda event, run: None,
         *,
+        hear: Hear = lambda attempted: None,
         gate: Gate | None = None,
         waits: bool = True,
     ) -> None:
@@ -85,6 +90,7 @@ class Driver:
         self._participant = participant
         self._clock = clock
         self._watch = watch
+        self._hear = hear
         self._waits = waits  # False: end where there is nothing to do but wait for a due time
         self._gate = gate or Gate()
         self._blocked: list[Service] = []  # where this run waits for a place
@@ -145,8 +151,9 @@ class Driver:
         return wake_at is not None and self._waits and not self._is_stopping
 
     def _end_orphans(self) -> None:
-        for name, phase in in_flight(self._now_standing):
-            self._judge(call_in_flight(self._plan, self._now_standing, name, phase), ORPHANED)
+        now = max(self._clock.now(), self._now_standing.updated_at)
+        for event in orphan_ends(self._plan, self._now_standing, now):
+            self._record(event)
 
     def _settle(self) -> tuple[list[Call], float | None]:
         """Everything that is due, in memory; the calls to send and the next due time."""
@@ -201,12 +208,15 @@ class Driver:
             self._watch(event, after)
 
     async def _send(self, call: Call) -> Outcome:
+        began_at, outcome = self._clock.now(), CUT
         try:
-            return await self._participant.send(call)
+            outcome = await self._participant.send(call)
         except asyncio.CancelledError:
             if not self._cut:
                 raise
-            return CUT
+        run = self._now_standing
+        self._hear(Attempted(self._plan, run, call, outcome, began_at, self._clock.now()))
+        return outcome
 
     async def _wait(self, wake_at: float | None) -> None:
         """Until an attempt ended, the due time came, or a signal did; ended attempts are judged."""

@@ -44,9 +44,17 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 def encode(event: Event) -> dict[str, Json]:
-    """The event as a dict: its `type`, its `at`, and its other fields."""
+    """The event as a dict: its `type`, its `at`, and its other fields.
+
+    A field that came to an event later may be left out where it is empty, so that nothing else is
+    written than before.
+    """
     kind: Any = type(event)
-    return {"type": NAMES[kind], **{name: getattr(event, name) for name in _checks(kind)}}
+    values = {name: getattr(event, name) for name in _checks(kind)}
+    for name in _left_out_empty(kind):
+        if not values[name]:
+            del values[name]
+    return {"type": NAMES[kind], **values}
 
 
 def decode(record: Json, path: Path = NOWHERE, where: str = "an event") -> Event:
@@ -84,7 +92,7 @@ def plain_record(event: Event) -> dict[str, Json]:
     """
     record = encode(event)
     for name, (check, _) in _checks(cast(Any, type(event))).items():
-        if not check(record[name]):
+        if name in record and not check(record[name]):
             kind = type(event).__name__
             raise ValueError(f'the field "{name}" of {kind} cannot be {_shown(record[name])}')
     return record
@@ -99,6 +107,11 @@ def canonical(value: Json) -> str:
 
 
 Check = Callable[[Json], bool]
+
+
+@cache
+def _left_out_empty(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.metadata.get("left_out") == "empty")
 
 
 @cache

@@ -15,18 +15,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import NamedTuple
 
 from sagactl.journal import disk, lock
 from sagactl.journal.codec import build, decode, plain_record
 from sagactl.journal.document import Document, parse_document
-from sagactl.journal.refusal import RunAmbiguous, RunNotFound, StateDamaged, refusing
+from sagactl.journal.refusal import RunAmbiguous, RunHeld, RunNotFound, StateDamaged, refusing
 from sagactl.journal.store import Append, Summary, demand_distinct, newest_first, summary_after
 from sagactl.journal.tinydb_table import JournalDB, JournalStorage, numbered
-from sagactl.journal.volume import Volume
+from sagactl.journal.volume import Mark, Volume
 from sagactl.journal.writer import Writer
 from sagactl.machine.event import Event
 
 SUMMARY_FIELDS = tuple(field.name for field in fields(Summary))
+
+
+class Standing(NamedTuple):
+    """How far a run has come: what a list shows of it, and how many events it has."""
+
+    state: str
+    events: int
+    updated_at: float
 
 
 class TinyDBStore:
@@ -106,6 +115,18 @@ class TinyDBStore:
             raise RunNotFound(run_id)
         return kept[1]
 
+    def moved(self, since: Mark | None) -> tuple[dict[str, Standing], Mark]:
+        """Where the runs stand that moved since a mark; at first all. See Volume.moved."""
+        self._refresh()
+        runs, mark = self._volume.moved(since)
+        found = (self._summary(0, run) for run in runs)
+        return {s.run_id: Standing(s.state, count, s.updated_at) for s, count in found}, mark
+
+    def stamps(self) -> tuple[disk.Stamp | None, disk.Stamp | None]:
+        """What tells the files from what they were; nothing of them is read."""
+        with refusing(self._path):
+            return disk.stamp(self._path), disk.stamp(self._volume.log_path)
+
     def find(self, prefix: str) -> str:
         self._refresh()
         found = self._volume.find(prefix, exact=False) if prefix else []
@@ -137,6 +158,11 @@ class TinyDBStore:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         with lock.holding(locks / lock.lock_name(run_id), run_id):
             yield
+
+    def holder(self, run_id: str) -> RunHeld | None:
+        """Who has the run now, None where nobody does; nothing is taken and nothing is made."""
+        path = self._path.with_name(f"{self._path.name}.locks") / lock.lock_name(run_id)
+        return lock.held_by(path, run_id) if path.is_file() else None
 
     def close(self) -> None:
         self._writer.close()

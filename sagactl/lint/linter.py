@@ -4,7 +4,9 @@
 file and sends nothing; what is not well formed never gets here.
 """
 
-from sagactl.definition.model import Saga
+from collections.abc import Iterator
+
+from sagactl.definition.model import Saga, SubSaga
 from sagactl.lint.rule import Rule
 from sagactl.lint.rules import (
     maybe_skipped,
@@ -21,7 +23,7 @@ from sagactl.lint.rules import (
     unused_service,
     useless_compensation,
 )
-from sagactl.source.problem import Problem
+from sagactl.source.problem import Problem, Related, Severity
 
 # What cannot work first, then what is in doubt, then what is only untidy.
 RULES: tuple[Rule, ...] = (
@@ -45,4 +47,17 @@ def lint(saga: Saga) -> list[Problem]:
     """Every problem that a rule finds, in the order in which they stand in the text."""
     # What a service says stands in each of its requests, and is told once.
     found = dict.fromkeys(problem for rule in RULES for problem in rule.check(saga))
+    found.update(dict.fromkeys(_of_children(saga)))
     return sorted(found, key=lambda problem: (problem.place.line, problem.place.column))
+
+
+def _of_children(saga: Saga) -> Iterator[Problem]:
+    """Errors of sub-sagas: each is told in its own file, and here that it cannot be carried out."""
+    for step in saga.steps:
+        if not isinstance(step.action, SubSaga):
+            continue
+        errors = [p for p in lint(step.action.saga) if p.severity is Severity.ERROR]
+        if errors:
+            message = f'the sub-saga "{step.action.saga.source.name}" has errors'
+            related = tuple(Related(problem.place, problem.message) for problem in errors)
+            yield Problem("broken-saga", step.action.place, message, related=related)

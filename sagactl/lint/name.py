@@ -6,7 +6,7 @@ silent wherever the definition does not say what there is: a reply's body, a sch
 
 from dataclasses import dataclass
 
-from sagactl.definition.model import Saga, Step
+from sagactl.definition.model import Saga, Sleep, Step, SubSaga
 from sagactl.lint.rule import meant
 from sagactl.lint.spot import Part, Phase, Spot
 from sagactl.source.node import Json, List, Map, Node
@@ -22,11 +22,14 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 }
 STEP_MEMBERS = ("result", "status", "error")
 ELSEWHERE = {
+    "input": "who sends is the same for every saga; only env and secrets say it",
     "saga": "a saga has its own names only once it has its id",
     "steps": "it is known once the saga runs: in steps and in the saga's output",
     "step": "it is known in the steps' own expressions",
     "response": 'a reply is known in "result", "success", "fail_when" and "found"',
     "result": "it is the step's own result, known in its compensation",
+    "item": "it is an element of for_each, known in the step's own requests",
+    "index": "it is the place of an element of for_each, known in the step's own requests",
 }
 # Below these a schema may name what `properties` does not.
 OPEN_KEYWORDS = (
@@ -46,6 +49,8 @@ class Wrong:
 
 def roots_at(spot: Spot) -> tuple[str, ...]:
     """The names an expression at this spot can begin with, `secrets` apart."""
+    if spot.part is Part.AUTH:
+        return ("env",)
     known = ["input", "env"]
     if spot.part is not Part.ID:
         known.append("saga")
@@ -57,14 +62,23 @@ def roots_at(spot: Spot) -> tuple[str, ...]:
         known.append("response")
     if spot.phase is Phase.COMPENSATION:
         known.append("result")
+    if _is_of_an_instance(spot):
+        known += ["item", "index"]
     return tuple(known)
+
+
+def _is_of_an_instance(spot: Spot) -> bool:
+    """Whether the spot is read once for each element, and not once for all of them."""
+    if spot.step is None or spot.step.for_each is None:
+        return False
+    return spot.part not in (Part.WHEN, Part.FOR_EACH)
 
 
 def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
     """What is wrong about a name read at a spot, or None."""
     root, below = str(path[0]), path[1:]
     if root == "secrets":
-        return _unnamed(root) if not below and spot.part is Part.HEADERS else None
+        return _unnamed(root) if not below and spot.part in (Part.HEADERS, Part.AUTH) else None
     known = roots_at(spot)
     if root not in known:
         if root in ELSEWHERE:
@@ -76,7 +90,11 @@ def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
         case "input":
             return _input(saga.input_schema, below)
         case "steps":
-            return _step(saga, below)
+            return _step(saga, spot, below)
+        case "item":
+            return None
+        case "index":
+            return Wrong('"index" is a number, and has nothing below it') if below else None
         case "result":
             return _result(spot.step, below) if spot.step is not None else None
     return _member(root, below, MEMBERS[root])
@@ -93,7 +111,7 @@ def _member(above: str, below: Path, members: tuple[str, ...]) -> Wrong | None:
     return Wrong(f'"{above}" has no "{below[0]}"{meant(str(below[0]), members)}')
 
 
-def _step(saga: Saga, below: Path) -> Wrong | None:
+def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
     if not below:
         return None
     names = tuple(step.name for step in saga.steps)
@@ -101,12 +119,22 @@ def _step(saga: Saga, below: Path) -> Wrong | None:
         return Wrong(f'no step is called "{below[0]}"{meant(str(below[0]), names)}')
     name = str(below[0])
     if below[1:2] == ("result",):
-        return _result(saga.step(name), below[2:])
+        step, path = saga.step(name), below[2:]
+        if step.for_each is None or (step is spot.step and _is_of_an_instance(spot)):
+            return _result(step, path)
+        if path and isinstance(path[0], str):
+            message = f'the result of step "{name}" is a list, one for each element'
+            return Wrong(f"{message}: write result[0].{path[0]}, or result.map(…)")
+        return _result(step, path[1:])
     return _member(f"steps.{name}", below[1:], STEP_MEMBERS)
 
 
 def _result(step: Step, below: Path) -> Wrong | None:
     """What is wrong where the result is a written map: the action's, or its lookup's."""
+    if isinstance(step.action, Sleep):
+        return Wrong(f'step "{step.name}" is a sleep, whose result is null') if below else None
+    if isinstance(step.action, SubSaga):
+        return _child_result(step, step.action.saga, below)
     asked = [("", step.action)]
     if step.lookup is not None:
         asked.append((" when its lookup finds it", step.lookup.request))
@@ -119,6 +147,19 @@ def _result(step: Step, below: Path) -> Wrong | None:
             message = f'the result of step "{step.name}" has no "{name}"{manner}'
             return Wrong(message + meant(name, names), request.result.node.place)
     return None
+
+
+def _child_result(step: Step, child: Saga, below: Path) -> Wrong | None:
+    if not below:
+        return None
+    if child.output is None:
+        return Wrong(f'the sub-saga of step "{step.name}" has no output', child.place)
+    absent = _absent(child.output.node, below)
+    if absent is None:
+        return None
+    name, names = absent
+    message = f'the output of the sub-saga of step "{step.name}" has no "{name}"'
+    return Wrong(message + meant(name, names), child.output.node.place)
 
 
 def _absent(node: Node, below: Path) -> tuple[str, tuple[str, ...]] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sagactl.definition.expression import Reference
-from sagactl.definition.model import Request, Saga, Step
+from sagactl.definition.model import Request, Saga, Sleep, Step, SubSaga
 from sagactl.definition.template import Template
 
 
@@ -18,7 +18,11 @@ class Part(StrEnum):
 
     ID = "id"
     SERVICE_URL = "url"
+    AUTH = "auth"
     WHEN = "when"
+    FOR_EACH = "for_each"
+    SLEEP = "sleep"
+    INPUT = "input"
     REQUEST = "request"
     HEADERS = "headers"
     QUERY = "query"
@@ -54,8 +58,8 @@ class Spot:
             return (
                 f'the "{self.part}" of {"an" if self.phase is Phase.ACTION else "a"} {self.phase}'
             )
-        if self.part is Part.SERVICE_URL:
-            return 'the "url" of a service'
+        if self.part in (Part.SERVICE_URL, Part.AUTH):
+            return f'the "{self.part}" of a service'
         return f'"{self.part}"'
 
 
@@ -65,6 +69,8 @@ def spots(saga: Saga) -> Iterator[Spot]:
         yield Spot(saga.id, Part.ID)
     for service in saga.services.values():
         yield Spot(service.url, Part.SERVICE_URL)
+        for template in service.auth.templates() if service.auth is not None else ():
+            yield Spot(template, Part.AUTH)
     for step in saga.steps:
         yield from step_spots(step)
     if saga.output is not None:
@@ -74,11 +80,21 @@ def spots(saga: Saga) -> Iterator[Spot]:
 def step_spots(step: Step) -> Iterator[Spot]:
     if step.when is not None:
         yield Spot(step.when, Part.WHEN, step)
-    yield from _request_spots(step, Phase.ACTION, step.action)
+    if step.for_each is not None:
+        yield Spot(step.for_each.items, Part.FOR_EACH, step)
+    match step.action:
+        case Request():
+            yield from _request_spots(step, Phase.ACTION, step.action)
+        case Sleep():
+            yield Spot(step.action.duration, Part.SLEEP, step)
+        case SubSaga():
+            if step.action.input is not None:
+                yield Spot(step.action.input, Part.INPUT, step)
+    own_result = None if step.request is None else step.request.result
     if step.lookup is not None:
         for spot in _request_spots(step, Phase.LOOKUP, step.lookup.request):
             # A lookup without a `result` of its own reads its reply as the action does.
-            if spot.template is not step.action.result:
+            if spot.template is not own_result:
                 yield spot
         if step.lookup.found is not None:
             yield Spot(step.lookup.found, Part.FOUND, step, Phase.LOOKUP)
@@ -104,7 +120,8 @@ def result_reads(saga: Saga) -> Iterator[tuple[Spot, Reference, str]]:
 def requests(saga: Saga) -> Iterator[tuple[Step, Phase, Request]]:
     """Every request of a saga."""
     for step in saga.steps:
-        yield step, Phase.ACTION, step.action
+        if step.request is not None:
+            yield step, Phase.ACTION, step.request
         if step.lookup is not None:
             yield step, Phase.LOOKUP, step.lookup.request
         if step.compensation is not None:

@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. It keeps its whole definition: the text, and its SHA-256 as `digest`."""
+    """A run began. It keeps its whole definition: the texts, and their SHA-256 as `digest`."""
 
     run_id: str
     saga: str
@@ -34,6 +34,8 @@ class RunStarted(Event):
     faults: list[str]
     sagactl: str
     tags: dict[str, str] = field(default_factory=dict)
+    # The texts of sub-sagas, by name.
+    children: dict[str, str] = field(default_factory=dict, metadata={"left_out": "empty"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,31 @@ class CompensationRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunAbandoned(Event):
+    """An operator closed the run as it stands: nothing more is done or undone, ever."""
+
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionReplaced(Event):
+    """An operator gave the run another definition, which was found to fit what was done.
+
+    `env` is everything that the run reads of the environment from now on.
+    """
+
+    definition: str
+    definition_name: str
+    digest: str
+    version: int | str
+    env: dict[str, str]
+    operator: str
+    reason: str
+    children: dict[str, str] = field(default_factory=dict, metadata={"left_out": "empty"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepEvent(Event):
     """`step` is the step's path in the run: its name."""
 
@@ -67,6 +94,62 @@ class StepEvent(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSkipped(StepEvent):
     """Its `when` was false."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstancesBegan(StepEvent):
+    """A `for_each` step became one instance for each of `items`, called `step[0]` and so on."""
+
+    items: list[Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildBegan(StepEvent):
+    """A sub-saga began with its own `input`; its steps are called `step/name`."""
+
+    saga: str
+    input: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersSucceeded(StepEvent):
+    """Every instance, or every step of the sub-saga, is through."""
+
+    result: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersTurned(StepEvent):
+    """The saga turned back: what its members did is undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersUndone(StepEvent):
+    """Nothing is left of what its members did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersReopened(StepEvent):
+    """One of its members is tried again, before anything was undone: it goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersVoid(StepEvent):
+    """None of its members had any effect. `detail` says which one failed, and why, if any did."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepBegan(StepEvent):
+    """It ends `duration_s` seconds later, whoever is there to see it."""
+
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepEnded(StepEvent):
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,3 +291,26 @@ class OutcomeReopened(StepEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompensationReopened(StepEvent):
     """A compensation that gave up is tried afresh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResolved(StepEvent):
+    """A person found out, or saw to it, how the step stands in the world.
+
+    `outcome` is "completed", "failed" (without effect) or "compensated"; `result` counts where
+    `has_result`.
+    """
+
+    outcome: str
+    result: Json
+    has_result: bool
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReopened(StepEvent):
+    """A step that failed without effect is tried again, before anything was undone."""
+
+    operator: str
+    reason: str

@@ -15,7 +15,14 @@ What the next attempt's refusal proves is only that *that* attempt did nothing.
 `failed` means failed without effect, which is why it has no arrow to `compensating`. `completed`
 has one, and so has `unknown`: what may have happened is undone.
 
+A step may stand for several: the instances of a `for_each`, or the steps of a sub-saga. It executes
+while they do, and its members move by the same table under their own names.
+
 `stuck` means that a person is needed. `resume` reopens it where it stood, hence three arrows.
+
+An operator's word is one event with three outcomes, so it has a table of its own, RESOLUTIONS. Its
+arrows are those that can be right; whether one is right in a run depends on the run, and that is
+`objection`'s business. None leads out of `failed`: a definite no was seen, and the saga has turned.
 
 The saga's own state is nowhere stored: `run.saga_state` sees it in the steps.
 """
@@ -52,6 +59,15 @@ MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
     (PENDING, e.ActionBegan): EXECUTING,
     (PENDING, e.ActionFailed): FAILED,  # an expression failed: nothing could be sent
     (PENDING, e.ActionRefused): STUCK,  # the same past the pivot
+    (PENDING, e.SleepBegan): EXECUTING,
+    (PENDING, e.InstancesBegan): EXECUTING,
+    (PENDING, e.ChildBegan): EXECUTING,
+    (EXECUTING, e.SleepEnded): COMPLETED,
+    (EXECUTING, e.MembersSucceeded): COMPLETED,
+    (EXECUTING, e.MembersTurned): COMPENSATING,
+    (COMPLETED, e.MembersTurned): COMPENSATING,
+    (COMPENSATING, e.MembersUndone): COMPENSATED,
+    (COMPENSATING, e.MembersVoid): FAILED,
     (EXECUTING, e.ActionBegan): EXECUTING,
     (EXECUTING, e.ActionSucceeded): COMPLETED,
     (EXECUTING, e.ActionNotSent): EXECUTING,
@@ -81,6 +97,33 @@ MOVES: dict[tuple[StepState, type[e.StepEvent]], StepState] = {
     (STUCK, e.ActionReopened): EXECUTING,
     (STUCK, e.OutcomeReopened): UNKNOWN,
     (STUCK, e.CompensationReopened): COMPENSATING,
+    (FAILED, e.StepReopened): PENDING,
+    (FAILED, e.MembersReopened): EXECUTING,
+    (COMPENSATING, e.MembersReopened): EXECUTING,
+}
+
+
+class Resolution(StrEnum):
+    """What a person can tell about a step: it took place, it did not, or it is undone."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+
+
+# What a step becomes is what the person says of it: from which states that can be right.
+RESOLUTIONS: dict[tuple[StepState, Resolution], StepState] = {
+    (EXECUTING, Resolution.COMPLETED): COMPLETED,  # nothing arrived there, so it was done by hand
+    (EXECUTING, Resolution.FAILED): FAILED,
+    (UNKNOWN, Resolution.COMPLETED): COMPLETED,
+    (UNKNOWN, Resolution.FAILED): FAILED,
+    (UNKNOWN, Resolution.COMPENSATED): COMPENSATED,
+    (COMPLETED, Resolution.COMPENSATED): COMPENSATED,
+    (COMPENSATING, Resolution.FAILED): FAILED,  # it was taken as done on suspicion alone
+    (COMPENSATING, Resolution.COMPENSATED): COMPENSATED,
+    (STUCK, Resolution.COMPLETED): COMPLETED,
+    (STUCK, Resolution.FAILED): FAILED,
+    (STUCK, Resolution.COMPENSATED): COMPENSATED,
 }
 
 
@@ -97,6 +140,8 @@ class IllegalMove(Exception):
 def move(state: StepState, event: e.StepEvent) -> StepState:
     """The state after `event`; raises IllegalMove where the table has no such arrow."""
     try:
+        if isinstance(event, e.StepResolved):
+            return RESOLUTIONS[state, Resolution(event.outcome)]
         return MOVES[state, type(event)]
-    except KeyError:
+    except (KeyError, ValueError):
         raise IllegalMove(event.step, state, event) from None

@@ -5,6 +5,7 @@ attempt. Whatever cannot be rendered raises ExpressionFailed, before anything wa
 """
 
 import json
+import re
 from base64 import b32encode
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,6 +21,8 @@ from sagactl.machine.moves import StepState
 from sagactl.machine.run import Run
 from sagactl.source.node import Json
 
+PATH = re.compile(r"(|.*/)([^/[]+)(?:\[(\d+)\])?")
+
 
 @lru_cache(maxsize=4096)
 def idempotency_key(run_id: str, step: str, phase: Phase) -> str:
@@ -33,15 +36,20 @@ def idempotency_key(run_id: str, step: str, phase: Phase) -> str:
 
 
 def scope_of(run: Run, step: str | None = None, phase: Phase = Phase.ACTION) -> dict[str, Json]:
-    """The names an expression can use, `secrets` and `response` apart."""
-    scope: dict[str, Json] = {
-        "input": run.input,
-        "env": dict(run.env),
-        "saga": {"id": run.id, "name": run.saga, "started_at": rfc3339(run.started_at)},
-        "steps": {name: _step_scope(run, name) for name in run.steps},
-    }
+    """The names an expression of the saga, or of the step at a path, can use.
+
+    `secrets` and `response` are apart. A sub-saga has its own input, id and steps; an instance has
+    its `item` and `index`, and calls itself by the step's plain name.
+    """
     if step is None:
-        return scope
+        return scope_within(run, "")
+    frame, name, index = split_path(step)
+    scope = scope_within(run, frame)
+    if index is not None:
+        items = run.members[f"{frame}{name}"].items
+        assert items is not None  # only a for_each has instances
+        scope.update(item=items[index], index=index)
+        scope["steps"] = {**scope["steps"], name: _step_scope(run, step)}
     own = run.step(step)
     scope["step"] = {
         "name": step,
@@ -52,6 +60,46 @@ def scope_of(run: Run, step: str | None = None, phase: Phase = Phase.ACTION) -> 
     if own.has_result:
         scope["result"] = own.result
     return scope
+
+
+def scope_within(run: Run, frame: str) -> dict[str, Json]:
+    """The names known everywhere in the saga (`frame` is empty) or in a sub-saga (`payment/`)."""
+    saga: dict[str, Json] = {"id": run.id, "name": run.saga, "started_at": rfc3339(run.started_at)}
+    value = run.input
+    if frame:
+        child = run.members[frame[:-1]]
+        value = child.input
+        saga = {
+            "id": child_id(run.id, frame[:-1]),
+            "name": child.saga,
+            "started_at": rfc3339(child.began_at),
+        }
+    steps = {}
+    for path in run.steps:
+        if path.startswith(frame):
+            local = path[len(frame) :]
+            if "/" not in local and "[" not in local:
+                steps[local] = _step_scope(run, path)
+    return {"input": value, "env": dict(run.env), "saga": saga, "steps": steps}
+
+
+def child_id(run_id: str, path: str) -> str:
+    """What a sub-saga's expressions read as `saga.id`: no other saga has it, nor another one of a
+    `for_each`. It fits where an ID does: `order-1.payment`, `order-1.pay.2`.
+    """
+    return f"{run_id}.{re.sub(r'[/[]', '.', path).replace(']', '')}"
+
+
+def split_path(path: str) -> tuple[str, str, int | None]:
+    """The parts of a step's path: the sub-saga it is in (`a/`), its plain name, which one it is."""
+    found = PATH.fullmatch(path)
+    assert found is not None  # every path was made by the plan
+    return found[1], found[2], None if found[3] is None else int(found[3])
+
+
+def path_as_written(path: str) -> str:
+    """The path without which instance it is: `pay[2]/charge` is `pay/charge` in the definition."""
+    return re.sub(r"\[\d+\]", "", path)
 
 
 def _step_scope(run: Run, name: str) -> dict[str, Json]:

@@ -75,14 +75,36 @@ class StepRun:
         return self.action.in_flight or self.lookup.in_flight or self.compensation.in_flight
 
     @property
+    def surely_happened(self) -> bool:
+        """Whether somebody said that the action took place, whatever became of it since."""
+        return self.state is StepState.COMPLETED or self.has_result or self.happened
+
+    @property
     def touched(self) -> bool:
         """Whether a request was ever meant to leave for this step."""
         return self.action.count > 0
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """What a step that stands for several began with.
+
+    `items` are those of a `for_each`, None for a sub-saga, which has a name and an `input`.
+    """
+
+    began_at: float
+    items: tuple[Json, ...] | None = None
+    saga: str = ""
+    input: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a saga. Steps that nothing happened to yet are not in `steps`."""
+    """One execution of a saga. Steps that nothing happened to yet are not in `steps`.
+
+    A step's path is its name; behind it stands which instance it is (`ship[2]`), and in front of it
+    the sub-saga it belongs to (`payment/charge`).
+    """
 
     id: str
     saga: str
@@ -99,7 +121,11 @@ class Run:
     deadline_passed: bool = False
     cancelled: bool = False
     cancel_reason: str = ""
+    abandoned: bool = False
+    abandon_reason: str = ""
     steps: Mapping[str, StepRun] = field(default_factory=dict)
+    members: Mapping[str, Members] = field(default_factory=dict)
+    children: Mapping[str, str] = field(default_factory=dict)  # texts of sub-sagas by name
 
     def step(self, name: str) -> StepRun:
         return self.steps.get(name, UNTOUCHED)
@@ -124,6 +150,8 @@ def apply(run: Run | None, event: e.Event) -> Run:
         if not isinstance(event, e.RunStarted):
             raise ValueError(f"a run begins with RunStarted, not {type(event).__name__}")
         return _started(event)
+    if run.abandoned:
+        raise ValueError(f"an abandoned run cannot take {type(event).__name__}")
     run = replace(run, updated_at=max(run.updated_at, event.at))
     match event:
         case e.RunResumed():
@@ -134,11 +162,33 @@ def apply(run: Run | None, event: e.Event) -> Run:
             return replace(run, deadline_passed=True)
         case e.CompensationRequested():
             return replace(run, cancelled=True, cancel_reason=event.reason)
+        case e.RunAbandoned():
+            return replace(run, abandoned=True, abandon_reason=event.reason)
+        case e.DefinitionReplaced():
+            source = Source(event.definition_name, event.definition)
+            return replace(
+                run,
+                definition=source,
+                children=event.children,
+                digest=event.digest,
+                version=event.version,
+                env=event.env,
+            )
         case e.StepEvent():
             step = run.step(event.step)
             moved = replace(_step_after(step, event), state=move(step.state, event))
-            return replace(run, steps={**run.steps, event.step: moved})
+            members = _members_after(run.members, event)
+            return replace(run, steps={**run.steps, event.step: moved}, members=members)
     raise ValueError(f"a run cannot take {type(event).__name__}")
+
+
+def _members_after(members: Mapping[str, Members], event: e.StepEvent) -> Mapping[str, Members]:
+    match event:
+        case e.InstancesBegan():
+            return {**members, event.step: Members(event.at, items=tuple(event.items))}
+        case e.ChildBegan():
+            return {**members, event.step: Members(event.at, saga=event.saga, input=event.input)}
+    return members
 
 
 def _started(event: e.RunStarted) -> Run:
@@ -152,6 +202,7 @@ def _started(event: e.RunStarted) -> Run:
         env=event.env,
         sandbox=event.sandbox,
         faults=tuple(event.faults),
+        children=event.children,
         started_at=event.at,
         updated_at=event.at,
     )
@@ -187,6 +238,19 @@ def _step_after(step: StepRun, event: e.StepEvent) -> StepRun:
             return replace(step, compensation=_began(step.compensation, event))
         case e.OutcomeAssumed():
             return replace(step, assumed=True)
+        case e.SleepBegan():
+            due_at = event.at + event.duration_s
+            return replace(step, action=replace(step.action, began_at=event.at, due_at=due_at))
+        case e.SleepEnded():
+            action = replace(step.action, due_at=None, ended_at=event.at)
+            return replace(step, action=action, has_result=True)
+        case e.MembersSucceeded():
+            return replace(step, result=event.result, has_result=True, error=None)
+        case e.MembersReopened():
+            return replace(step, error=None)
+        case e.MembersVoid():
+            error = StepError(Phase.ACTION, None, event.detail) if event.detail else None
+            return replace(step, error=error)
         case e.ActionCancelled():
             return replace(step, action=replace(step.action, due_at=None))
         case e.OutcomeHeld():
@@ -199,9 +263,31 @@ def _step_after(step: StepRun, event: e.StepEvent) -> StepRun:
         case e.CompensationReopened():
             reopened = replace(_fresh(step.compensation), due_at=event.at)
             return replace(step, compensation=reopened)
+        case e.StepResolved():
+            return _resolved(step, event)
+        case e.StepReopened():
+            # It had no effect, so it is as new, but for its numbers, its key and its bytes.
+            action = replace(_fresh(step.action), doubted=False, due_at=None)
+            lookup = replace(_fresh(step.lookup), due_at=None)
+            return replace(step, action=action, lookup=lookup, doubted_at=None, error=None)
         case e.AttemptEnded():
             return _step_after_attempt(step, event)
     return step
+
+
+def _resolved(step: StepRun, event: e.StepResolved) -> StepRun:
+    error = None
+    if event.outcome == "failed":
+        error = StepError(Phase.ACTION, None, f"{event.operator} says so: {event.reason}")
+    result = event.result if event.has_result else step.result
+    return replace(
+        step,
+        result=result,
+        has_result=step.has_result or event.has_result,
+        held=False,
+        happened=step.happened or event.outcome == "completed",
+        error=error,
+    )
 
 
 def _began(attempts: Attempts, event: e.AttemptBegan) -> Attempts:

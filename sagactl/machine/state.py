@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.run import Run, is_stuck
 
 
@@ -24,10 +24,13 @@ ENDED = (SagaState.COMPLETED, SagaState.FAILED, SagaState.ABANDONED)
 
 def saga_state(plan: Plan, run: Run) -> SagaState:
     """Where the run stands as a whole."""
+    if run.abandoned:
+        return SagaState.ABANDONED
+    plan = expanded(plan, run)
     if is_stuck(run):
         return SagaState.STUCK
     if is_backwards(plan, run):
-        cleared = all(is_clear(plan, run, name) for name in plan.steps)
+        cleared = len(clear_steps(plan, run)) == len(plan.steps)
         drained = not any(step.in_flight for step in run.steps.values())
         return SagaState.FAILED if cleared and drained else SagaState.COMPENSATING
     if is_through(plan, run):
@@ -39,11 +42,13 @@ def saga_state(plan: Plan, run: Run) -> SagaState:
 
 def is_through(plan: Plan, run: Run) -> bool:
     """Whether every step is completed or skipped."""
+    plan = expanded(plan, run)
     return all(run.step(name).state in (S.COMPLETED, S.SKIPPED) for name in plan.steps)
 
 
 def is_past_pivot(plan: Plan, run: Run) -> bool:
     """Whether the point of no return is behind: the pivot was applied."""
+    plan = expanded(plan, run)
     return any(run.step(pivot).state is S.COMPLETED for pivot in plan.pivots)
 
 
@@ -56,22 +61,23 @@ def is_backwards(plan: Plan, run: Run) -> bool:
     return any(step.state is S.FAILED or step.assumed for step in run.steps.values())
 
 
-def is_clear(plan: Plan, run: Run, name: str) -> bool:
-    """Whether nothing is left to undo in the step, nor in any step that needed it.
+def clear_steps(plan: Plan, run: Run) -> set[str]:
+    """The steps in which nothing is left to undo, nor in any step that needed them.
 
     The steps that needed it count even where the step itself has nothing to undo: what it needed in
     its turn must wait for them all the same.
     """
-    return _own_clear(plan, run, name) and are_dependents_clear(plan, run, name)
+    plan = expanded(plan, run)
+    clear: set[str] = set()
+    for name in plan.undoing:
+        planned = plan.steps[name]
+        if _own_clear(planned, run) and clear.issuperset(planned.needed_by):
+            clear.add(name)
+    return clear
 
 
-def are_dependents_clear(plan: Plan, run: Run, name: str) -> bool:
-    return all(is_clear(plan, run, other) for other in plan.steps[name].needed_by)
-
-
-def _own_clear(plan: Plan, run: Run, name: str) -> bool:
-    step = run.step(name)
+def _own_clear(planned: PlannedStep, run: Run) -> bool:
+    step = run.step(planned.name)
     if step.state in (S.PENDING, S.FAILED, S.SKIPPED, S.COMPENSATED):
         return True
-    undoable = plan.steps[name].step.compensation is not None
-    return not undoable and (step.state is S.COMPLETED or step.assumed)
+    return not planned.is_undoable and (step.state is S.COMPLETED or step.assumed)

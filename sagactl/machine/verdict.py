@@ -14,7 +14,7 @@ from typing import Any
 from sagactl.definition.model import OutcomeKind, Request, Retry
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Outcome, Phase
-from sagactl.machine.plan import Plan, PlannedStep
+from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.run import Attempts, Run
 
 # How long `finish` asks where neither the step nor the key says: the day that most services keep
@@ -24,7 +24,7 @@ FINISH_BUDGET_S = 24 * 3600.0
 
 def verdict(plan: Plan, run: Run, call: Call, outcome: Outcome, now: float) -> e.AttemptEnded:
     """The event that ends `call`, whose attempt is in flight in `run`."""
-    planned = plan.steps[call.step]
+    planned = expanded(plan, run).steps[call.step]
     match call.phase:
         case Phase.ACTION:
             return _action(planned, run, call, outcome, now)
@@ -121,7 +121,8 @@ def finish_until(planned: PlannedStep, doubted_at: float) -> float:
     """Until when `finish` keeps asking about an outcome that became doubtful at `doubted_at`."""
     budget = planned.step.budget_s
     if budget is None:
-        keeps = planned.step.action.idempotency
+        request = planned.step.request
+        keeps = None if request is None else request.idempotency
         budget = keeps.ttl_s if keeps is not None and keeps.ttl_s is not None else FINISH_BUDGET_S
     return doubted_at + budget
 

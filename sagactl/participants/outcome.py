@@ -38,12 +38,14 @@ class FaultKind(Enum):
     TLS_CERTIFICATE = ("bad certificate", NOT_SENT, False)
     TLS_HANDSHAKE = ("TLS handshake failed", NOT_SENT, True)
     PROXY = ("the proxy refused", NOT_SENT, True)
+    NO_TOKEN = ("no access token", NOT_SENT, True)
+    # Wrong credentials stay wrong until somebody mends them.
+    TOKEN_REFUSED = ("the token service refused", NOT_SENT, False)
     UNEXPECTED_BEFORE = ("unexpected error before sending", NOT_SENT, True)
     WRITE = ("connection lost while sending", UNKNOWN, True)
     READ_TIMEOUT = ("read timed out", UNKNOWN, True)
     CONNECTION_LOST = ("connection lost", UNKNOWN, True)
     BAD_PROTOCOL = ("the reply is not HTTP", UNKNOWN, True)
-    CUT = ("cut off", UNKNOWN, True)
     UNEXPECTED_AFTER = ("unexpected error after sending", UNKNOWN, True)
 
     def __init__(self, words: str, outcome: OutcomeKind, retriable: bool) -> None:
@@ -92,6 +94,14 @@ RETRY_AFTER_COUNTS = (425, 429, 503)
 ABSENT = (404, 410)
 # Where `outcomes` names a status twice, the more careful reading counts.
 MOVED_FIRST = (UNKNOWN, RESULT_LOST, REJECTED, NOT_SENT, APPLIED)
+# A mebibyte of `{}` is thirty once it is read: there are bounds to how many there may be in one.
+MIN_PART_BYTES = 10
+ALWAYS_READ_PARTS = 1000
+
+
+def by_status(status: int) -> OutcomeKind:
+    """What a status that is no success means where nothing else is said."""
+    return next((kind for kind, statuses in BY_STATUS if status in statuses), UNKNOWN)
 
 
 def classify(call: Call, seen: Seen, now: float, redact: Redact = str) -> Outcome:
@@ -120,7 +130,7 @@ class _Reading:
         self.raw = reply.body
         self.redact = redact
         self.headers = _joined(reply.headers)
-        self.body, self.trouble = _parsed(reply)
+        self.body, self.trouble = _parsed(reply, call.request.max_reply_bytes)
         self.is_empty = self.trouble is None and not reply.body.strip()
         response: dict[str, Json] = {"status": reply.status, "headers": self.headers}
         if self.trouble is None:
@@ -221,8 +231,7 @@ def _by_status(reading: _Reading) -> Outcome:
     status = reading.status
     if status == 409 and reading.call.doubted:
         return reading.outcome(UNKNOWN, _said(reading) or "an earlier attempt is still running")
-    kind = next((kind for kind, statuses in BY_STATUS if status in statuses), UNKNOWN)
-    return reading.outcome(kind, _said(reading))
+    return reading.outcome(by_status(status), _said(reading))
 
 
 def _doubt(reading: _Reading, condition: Template) -> Outcome | None:
@@ -271,12 +280,15 @@ def _is_needed(reading: _Reading) -> bool:
     return reading.call.needs_body
 
 
-def _parsed(reply: Reply) -> tuple[Json, str | None]:
+def _parsed(reply: Reply, max_bytes: int) -> tuple[Json, str | None]:
     """The body as JSON (null where it is empty), or what is wrong with it."""
     if not reply.complete or reply.trouble is not None:
         return None, reply.trouble or "it was cut"
     if not reply.body.strip():
         return None, None
+    parts = reply.body.count(b"{") + reply.body.count(b"[")
+    if parts > max(ALWAYS_READ_PARTS, max_bytes // MIN_PART_BYTES):
+        return None, f"it has {parts} lists and objects"
     try:
         return parse_json(reply.body.decode("utf-8")), None
     except UnicodeDecodeError:

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from sagactl.definition.model import Saga
 from sagactl.machine.command import Phase
+from sagactl.machine.request import path_as_written
+from sagactl.rehearsal.operation import steps_within
 from sagactl.source.problem import nearest
 
 
@@ -103,10 +105,15 @@ def check_faults(faults: Sequence[Fault], saga: Saga) -> None:
             endless.add(target)
 
 
-def striking(faults: Sequence[Fault], step: str, phase: Phase, earlier: int) -> Fault | None:
-    """The fault that strikes the attempt after `earlier` ones, or None where it goes well."""
+def striking(
+    faults: Sequence[Fault], names: Sequence[str], phase: Phase, earlier: int
+) -> Fault | None:
+    """The fault that strikes the attempt after `earlier` ones, or None where it goes well.
+
+    `names` are those of the step: its path as it is written, and that of the very instance.
+    """
     for fault in faults:
-        if (fault.step, fault.phase) != (step, phase):
+        if fault.step not in names or fault.phase is not phase:
             continue
         if fault.times is None or earlier < fault.times:
             return fault
@@ -147,18 +154,22 @@ def _kind(text: str, word: str) -> tuple[FaultKind, int | None, float | None]:
 
 
 def _check_target(fault: Fault, saga: Saga) -> None:
-    names = tuple(step.name for step in saga.steps)
-    if fault.step not in names:
+    steps = {path: step for _, path, step in steps_within(saga)}
+    names = tuple(steps)
+    written = path_as_written(fault.step)
+    if written not in steps:
         raise FaultRejected(
             f'"{fault.step}" in "{fault}" is no step of "{saga.name}"'
             f"{_meant(fault.step, names)}: there are {', '.join(names)}"
         )
-    step = saga.step(fault.step)
+    step = steps[written]
+    if step.request is None:
+        raise FaultRejected(f'"{fault}" never strikes: step "{written}" sends no request itself')
     absent = (fault.phase is Phase.COMPENSATION and step.compensation is None) or (
         fault.phase is Phase.LOOKUP and step.lookup is None
     )
     if absent:
-        raise FaultRejected(f'"{fault}" never strikes: step "{step.name}" has no {fault.phase}')
+        raise FaultRejected(f'"{fault}" never strikes: step "{written}" has no {fault.phase}')
 
 
 def _meant(word: str, allowed: Sequence[str]) -> str:

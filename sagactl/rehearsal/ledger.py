@@ -23,6 +23,7 @@ from pathlib import Path
 from sagactl.journal.disk import make_folder, open_file, read_whole, write_all
 from sagactl.journal.refusal import StateDamaged, refusing
 from sagactl.machine.command import Phase
+from sagactl.machine.request import path_as_written
 from sagactl.source.json_text import JsonRejected, parse_json
 from sagactl.source.node import Json
 
@@ -144,7 +145,7 @@ class Ledger:
 
     def effects(self, step: str) -> list[Effect]:
         """Everything the action of a step, all its instances, ever did; undone or not, in order."""
-        return [e for e in self._effects.values() if e.step.partition("[")[0] == step]
+        return [e for e in self._effects.values() if path_as_written(e.step) == step]
 
     def has_effect(self, effect_id: str) -> bool:
         return effect_id in self._effects

@@ -29,7 +29,7 @@ def undoable_effects(
     ledger: Ledger, match: Match, received: Received, saga: str | None, action_key: str | None
 ) -> list[Effect]:
     """What an undo is about, undone or not, the likeliest first."""
-    effects = ledger.effects(match.operation.step.name)
+    effects = ledger.effects(match.operation.path)
     if action_key is not None:
         effects = [effect for effect in effects if effect.key == action_key]
         return _named_first(effects, _names(match, received))
@@ -47,9 +47,7 @@ def found_effects(
 ) -> list[Effect]:
     """What a lookup is about, of that which still stands."""
     effects = [
-        effect
-        for effect in ledger.effects(match.operation.step.name)
-        if not ledger.is_undone(effect)
+        effect for effect in ledger.effects(match.operation.path) if not ledger.is_undone(effect)
     ]
     names = set(match.named)
     if saga is not None:
@@ -60,7 +58,7 @@ def found_effects(
 
 def _of_instance(effects: list[Effect], match: Match) -> list[Effect]:
     """Where the caller says which one of several it is, that one's only."""
-    if match.instance == match.operation.step.name:
+    if match.instance == match.operation.path:
         return effects
     return [effect for effect in effects if effect.step == match.instance]
 

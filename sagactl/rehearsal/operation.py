@@ -14,6 +14,7 @@ from sagactl.definition.address import is_whole
 from sagactl.definition.model import Request, Saga, Service, Step
 from sagactl.definition.template import Hole, Template, evaluate_holes
 from sagactl.machine.command import Phase
+from sagactl.machine.request import path_as_written
 from sagactl.rehearsal.wire import Received
 from sagactl.source.node import Scalar
 
@@ -47,8 +48,13 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that a service can be asked."""
+    """One thing that a service can be asked.
 
+    `path` is the step's, as it is written: `payment/charge` in a sub-saga, which is `saga` then.
+    """
+
+    saga: Saga
+    path: str
     step: Step
     phase: Phase
     request: Request
@@ -61,7 +67,7 @@ class Operation:
     def __str__(self) -> str:
         address = str(getattr(self.request.url.node, "value", ""))
         root = "" if self.service is None else f"/{self.service}"
-        return f"{self.request.method} {root}{address} ({self.step.name}.{self.phase})"
+        return f"{self.request.method} {root}{address} ({self.path}.{self.phase})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Match:
     """An operation and what the URL has in the place of its expressions.
 
     `named` are the texts by which the request can name a thing: path and query values. `instance`
-    is the step as the caller calls it, which for one of several is `name[2]`.
+    is the step's path as the caller calls it, which for one of several is `name[2]`.
     """
 
     operation: Operation
@@ -81,10 +87,18 @@ class Match:
 def operations(saga: Saga) -> tuple[Operation, ...]:
     """Everything that the services of a saga can be asked, in definition order."""
     return tuple(
-        Operation(step, phase, request, _pattern(request))
-        for step in saga.steps
+        Operation(owner, path, step, phase, request, _pattern(request))
+        for owner, path, step in steps_within(saga)
         for phase, request in _requests(step)
     )
+
+
+def steps_within(saga: Saga, frame: str = "") -> Iterator[tuple[Saga, str, Step]]:
+    """Every step of a saga and of its sub-sagas, with the saga it is in and its path."""
+    for step in saga.steps:
+        yield saga, f"{frame}{step.name}", step
+        if step.child is not None:
+            yield from steps_within(step.child, f"{frame}{step.name}/")
 
 
 def find_operation(known: tuple[Operation, ...], received: Received) -> Match | None:
@@ -101,7 +115,8 @@ def find_operation(known: tuple[Operation, ...], received: Received) -> Match | 
 
 
 def _requests(step: Step) -> Iterator[tuple[Phase, Request]]:
-    yield Phase.ACTION, step.action
+    if step.request is not None:
+        yield Phase.ACTION, step.request
     if step.lookup is not None:
         yield Phase.LOOKUP, step.lookup.request
     if step.compensation is not None:
@@ -241,8 +256,8 @@ def _asked(pattern: Pattern, given: Mapping[str, str]) -> Iterator[str]:
 
 def _closeness(operation: Operation, received: Received) -> tuple[int, ...]:
     headers = received.headers
-    said = headers.get("saga-step", "").partition("[")[0]
-    by_step = int(bool(said) and said == operation.step.name)
+    said = path_as_written(headers.get("saga-step", ""))
+    by_step = int(bool(said) and said == operation.path)
     undoes = operation.phase is Phase.COMPENSATION
     # Without a saga behind it, a request says nothing about its phase.
     by_phase = int(bool(said) and ("saga-action-key" in headers) is undoes)
@@ -254,6 +269,5 @@ def _closeness(operation: Operation, received: Received) -> tuple[int, ...]:
 
 
 def _instance(operation: Operation, headers: Mapping[str, str]) -> str:
-    name = operation.step.name
     said = headers.get("saga-step", "")
-    return said if re.fullmatch(re.escape(name) + r"\[\d+\]", said) else name
+    return said if path_as_written(said) == operation.path else operation.path

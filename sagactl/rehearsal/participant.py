@@ -158,7 +158,7 @@ class Participant:
             for other in self._running
         )
         earlier = self._ledger.attempts(saga, match.instance, phase) + running
-        return striking(self._faults, match.operation.step.name, phase, earlier)
+        return striking(self._faults, (match.operation.path, match.instance), phase, earlier)
 
     def _decided(self, turn: Turn, match: Match) -> _Decision:
         match match.operation.phase:
@@ -235,7 +235,7 @@ class Participant:
     def _same_path(self, turn: Turn) -> PlayedCall | None:
         if turn.match is None or turn.match.operation.phase is not Phase.ACTION:
             return None
-        for effect in self._ledger.effects(turn.match.operation.step.name):
+        for effect in self._ledger.effects(turn.match.operation.path):
             same = (effect.call.method, effect.call.path) == (
                 turn.received.method,
                 turn.received.path,

@@ -11,7 +11,7 @@ from typing import Any
 from sagactl.definition.model import Request
 from sagactl.definition.template import Compiled, Fields, Hole, Items
 from sagactl.machine.command import Phase
-from sagactl.machine.request import idempotency_key
+from sagactl.machine.request import child_id, idempotency_key, split_path
 from sagactl.rehearsal.operation import Match
 from sagactl.rehearsal.reading import static_path
 from sagactl.rehearsal.wire import Received
@@ -25,7 +25,8 @@ def recalled(match: Match, received: Received, saga: str | None) -> dict[str, Js
     for path, value in _bound(match, received):
         _put(names, path, value)
     if saga is not None:
-        _put(names, ("saga", "id"), saga)
+        frame, _, _ = split_path(match.instance)
+        _put(names, ("saga", "id"), child_id(saga, frame[:-1]) if frame else saga)
         action_key = idempotency_key(saga, match.instance, Phase.ACTION)
         _put(names, ("step", "action_key"), action_key)
     _put(names, ("step", "name"), match.instance)

@@ -45,8 +45,7 @@ class Replies:
     """Makes the replies of one saga's services. `names` are what is known of the sender's scope."""
 
     def __init__(self, saga: Saga) -> None:
-        self._saga = saga
-        self._plan = make_plan(saga)
+        self._plans = {id(one): make_plan(one) for one in saga.family()}
 
     def done(self, operation: Operation, names: Mapping[str, Json], seed: str) -> Made:
         """The reply to an action or a compensation that was done."""
@@ -123,14 +122,14 @@ class Replies:
         step = operation.step
         if operation.phase is not Phase.ACTION:
             return
-        own = set(map(id, templates(step.action)))
-        for other in self._saga.steps:
+        own = set(map(id, templates(operation.request)))
+        for other in operation.saga.steps:
             reading = Reading(_result_root(step, other), names)
             yield from reading.condition(other.when, want=True)
             for template in step_templates(other):
                 if id(template) not in own and template is not other.when:
                     yield from reading.value(template)
-        yield from Reading(_result_root(step, None), names).value(self._saga.output)
+        yield from Reading(_result_root(step, None), names).value(operation.saga.output)
 
     def _fault_of(
         self, operation: Operation, reply: Reply, names: Mapping[str, Json]
@@ -143,7 +142,7 @@ class Replies:
 
     def _read(self, operation: Operation, reply: Reply, names: Mapping[str, Json]) -> Outcome:
         """The reply as a runner reads it, but for `result`, which may need more than the reply."""
-        planned = self._plan.steps[operation.step.name]
+        planned = self._plans[id(operation.saga)].steps[operation.step.name]
         request = operation.request
         whole = request.result is None and operation.phase is Phase.ACTION
         call = Call(
@@ -185,11 +184,19 @@ def _wishes(operation: Operation, reading: Reading, *, wary: bool) -> Iterator[W
 def _result_root(step: Step, reader: Step | None) -> Root:
     """Where reads of the step's result, in the templates of `reader`, lead to in its reply."""
 
+    result = None if step.request is None else step.request.result
+
     def root(path: Path) -> Path | None:
         if path[:3] == ("steps", step.name, "result"):
-            return source_of(step.action.result, path[3:])
+            below = path[3:]
+            if step.for_each is not None and reader is not step:
+                # The list is put together here; what stands in it was answered one by one.
+                if not (below and isinstance(below[0], int)):
+                    return None
+                below = below[1:]
+            return source_of(result, below)
         if reader is step and path[0] == "result":
-            return source_of(step.action.result, path[1:])
+            return source_of(result, path[1:])
         return None
 
     return root

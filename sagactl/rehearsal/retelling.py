@@ -22,7 +22,7 @@ def retold(operation: Operation, names: Mapping[str, Json], told: Reply) -> Iter
     response: Json = {"status": told.status, "headers": headers, "body": told.body}
     scope = {**names, "response": response}
     asked = operation.request.result
-    result = step.action.result
+    result = None if step.request is None else step.request.result
     if asked is None:
         yield from pinned(("body",), told.body)
         return

@@ -6,7 +6,7 @@ the host, so no real service is reached either way.
 
 from dataclasses import replace
 
-from sagactl.definition.model import Lookup, Request, Saga, Service, Step
+from sagactl.definition.model import Action, Lookup, Request, Saga, Service, Step, SubSaga
 from sagactl.definition.template import constant
 from sagactl.rehearsal.server import sandbox_url
 
@@ -18,17 +18,27 @@ def staged(saga: Saga) -> Saga:
 
 
 def _service(service: Service) -> Service:
-    return replace(service, url=constant(sandbox_url(service.name), service.place))
+    # Nobody asks there who somebody is, and no token service is called.
+    return replace(service, url=constant(sandbox_url(service.name), service.place), auth=None)
 
 
 def _step(step: Step) -> Step:
     lookup = step.lookup
     return replace(
         step,
-        action=_request(step.action),
+        action=_action(step.action),
         lookup=None if lookup is None else Lookup(_request(lookup.request), lookup.found),
         compensation=None if step.compensation is None else _request(step.compensation),
     )
+
+
+def _action(action: Action) -> Action:
+    match action:
+        case Request():
+            return _request(action)
+        case SubSaga():
+            return replace(action, saga=staged(action.saga))
+    return action
 
 
 def _request(request: Request) -> Request:

@@ -13,7 +13,7 @@ from sagactl.machine import event as e
 from sagactl.machine.command import Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import deadline, in_flight, outstanding
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.request import rfc3339, scope_of
 from sagactl.machine.run import Run, StepError
 from sagactl.machine.state import ENDED, SagaState, saga_state
@@ -50,6 +50,7 @@ def run_document(plan: Plan, run: Run) -> dict[str, Json]:
     veil = veil_of(plan, run)
     shown = veil.run(run)
     output, output_error = _output(plan, run, state)
+    plan = expanded(plan, run)
     document: dict[str, Json] = {
         "id": run.id,
         "saga": run.saga,
@@ -88,6 +89,10 @@ def next_due_at(plan: Plan, run: Run) -> float | None:
 
 def run_error(plan: Plan, run: Run) -> dict[str, Json] | None:
     """Why the run is not completed: the step that is stuck, else the one that turned it back."""
+    if run.abandoned:
+        message = f"abandoned: {run.abandon_reason or 'no reason given'}"
+        return {"step": None, "phase": None, "status": None, "message": message}
+    plan = expanded(plan, run)
     states = (S.STUCK, S.FAILED)
     for wanted in states:
         for name in plan.steps:
@@ -108,13 +113,13 @@ def run_error(plan: Plan, run: Run) -> dict[str, Json] | None:
 
 
 def event_document(event: e.Event, input_schema: Json = None) -> dict[str, Json]:
-    """One event; the definition's text is left out, its digest says which it was.
+    """One event; the definition's texts are left out, its digest says which they were.
 
     With the schema the input is masked; what comes after it only a veil hides.
     """
     document: dict[str, Json] = {"at": rfc3339(event.at), "type": event_type(event)}
     for field in fields(event):
-        if field.name not in ("at", "definition"):
+        if field.name not in ("at", "definition", "children"):
             value = getattr(event, field.name)
             is_time = field.name.endswith("_at") and value is not None
             document[field.name] = rfc3339(value) if is_time else value

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Protocol, TextIO
 
+from sagactl.definition.duration import said_duration
 from sagactl.machine import event as e
 from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
@@ -37,11 +38,23 @@ def event_words(event: e.Event) -> str:
         case e.DeadlinePassed():
             return "its time is up: what was done is undone"
         case e.CompensationRequested():
-            return f"to be undone, says {event.operator}: {event.reason or 'no reason given'}"
+            return f"to be undone, {_says(event.operator, event.reason)}"
+        case e.RunAbandoned():
+            return f"abandoned as it stands, by {event.operator}: {event.reason}"
+        case e.DefinitionReplaced():
+            return f"goes on with {event.definition_name}, {_says(event.operator, event.reason)}"
+        case e.StepResolved():
+            return f"resolved as {event.outcome}, {_says(event.operator, event.reason)}"
+        case e.StepReopened():
+            return f"to be tried again, {_says(event.operator, event.reason)}"
         case e.AttemptBegan():
             return f"{_phase(event)} {event.attempt}: {event.method} {event.url}"
         case e.AttemptEnded():
             return _ended_words(event)
+        case e.SleepBegan():
+            return f"sleeps for {said_duration(event.duration_s)}"
+        case e.SleepEnded():
+            return "awake again"
         case e.StepSkipped():
             return "skipped: its condition is false"
         case e.ActionCancelled():
@@ -52,7 +65,32 @@ def event_words(event: e.Event) -> str:
             return f"stuck: {event.detail}"
         case e.ActionReopened() | e.OutcomeReopened() | e.CompensationReopened():
             return "taken up again"
+    return _group_words(event)
+
+
+def _group_words(event: e.Event) -> str:
+    """What happens to a step that stands for others."""
+    match event:
+        case e.InstancesBegan():
+            count = len(event.items)
+            return f"once for each of {count} {'element' if count == 1 else 'elements'}"
+        case e.ChildBegan():
+            return f"sub-saga {event.saga} began"
+        case e.MembersSucceeded():
+            return "all of it is completed"
+        case e.MembersTurned():
+            return "what it did is undone"
+        case e.MembersReopened():
+            return "taken up again"
+        case e.MembersUndone():
+            return "all of it is undone"
+        case e.MembersVoid():
+            return f"nothing of it took place{': ' if event.detail else ''}{event.detail}"
     return type(event).__name__
+
+
+def _says(operator: str, reason: str) -> str:
+    return f"says {operator}: {reason or 'no reason given'}"
 
 
 def _phase(event: e.AttemptBegan) -> str:
@@ -120,7 +158,7 @@ class LineWatcher:
         pass
 
     def watch(self, event: e.Event, run: Run) -> None:
-        if self._veil is None:
+        if self._veil is None or isinstance(event, e.ChildBegan):
             self._veil = veil_of(self._plan, run)
         self.say(event_line(self._veil.event(event), run.started_at, width=self._width))
 

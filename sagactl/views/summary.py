@@ -4,14 +4,16 @@ from collections.abc import Iterable, Sequence
 
 from sagactl.machine import event as e
 from sagactl.machine.moves import StepState as S
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.request import rfc3339
 from sagactl.machine.run import Run
 from sagactl.machine.state import SagaState, saga_state
 from sagactl.views.carets import visible
+from sagactl.views.command_line import command_line, resolve_commands
 from sagactl.views.document import Summary, next_due_at, run_document, run_error, to_yaml
 from sagactl.views.glyph import MARKS
 from sagactl.views.lines import concerned, event_words
+from sagactl.views.members import member_words, shown_names
 from sagactl.views.veil import veil_of
 
 PAINTS: dict[str, str] = {SagaState.STUCK: "33", SagaState.FAILED: "31"}
@@ -43,12 +45,15 @@ def outcome_lines(plan: Plan, run: Run, option: str = "") -> list[str]:
 
 def _step_lines(plan: Plan, run: Run) -> list[str]:
     lines = []
-    width = max(len(name) for name in plan.steps)
-    for name in plan.steps:
+    names = shown_names(plan, run)
+    width = max(map(len, names))
+    for name in names:
         step = run.step(name)
         line = f"  {MARKS[step.state]} {name:<{width}}  {step.state}"
         if step.action.count > 1:
             line += f" after {step.action.count} attempts"
+        if words := member_words(plan, run, name):
+            line += f" ({words})"
         if step.error is not None:
             line += f": {step.error.message}"
         elif step.state is S.UNKNOWN:
@@ -69,13 +74,15 @@ def verdict_line(plan: Plan, run: Run) -> str:
         case SagaState.COMPLETED:
             return f"completed in {said_elapsed(run.updated_at - run.started_at)}"
         case SagaState.FAILED:
-            stands = any(run.step(name).state is S.COMPLETED for name in plan.steps)
+            stands = any(run.step(name).state is S.COMPLETED for name in run.steps)
             what = "had to be undone" if stands else "was done"
             return f"failed, and everything that {what} is undone{why}"
         case SagaState.STUCK:
             return f"stuck, a person is needed{why}"
         case SagaState.COMPENSATING:
             return f"compensating{why}"
+        case SagaState.ABANDONED:
+            return f"closed as it stands{why}"
     return str(state)
 
 
@@ -94,9 +101,17 @@ def next_hints(plan: Plan, run: Run, option: str = "") -> list[str]:
     """What to type next, where the run has not ended."""
     state = saga_state(plan, run)
     if state is SagaState.STUCK:
+        stuck = [name for name in expanded(plan, run).steps if run.step(name).state is S.STUCK]
+        tell = [
+            f"tell:   {command}"
+            for name in stuck
+            for command in resolve_commands(plan, run, name, option)
+        ]
         return [
-            f"look:   sagactl history {run.id}{option}",
-            f"go on:  sagactl resume {run.id}{option}",
+            f"look:   {command_line('explain', run, option)}",
+            f"go on:  {command_line('resume', run, option)}",
+            *tell,
+            f"close:  {command_line('abandon', run, option)}",
         ]
     if state in (SagaState.STARTED, SagaState.PENDING, SagaState.COMPENSATING):
         hints = [f"go on:  sagactl resume {run.id}{option}"]

@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 from sagactl.machine import event as e
 from sagactl.machine.command import Sending
-from sagactl.machine.plan import Plan
+from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.run import Attempts, Run, StepRun
 from sagactl.source.node import Json
 from sagactl.views.carets import visible
@@ -25,7 +25,7 @@ SHORTEST = 3
 # From this length on a text is no chance find, even in the middle of a word.
 UNMISTAKABLE = 8
 # The fields of events that hold what came from the input or from a service.
-TOLD = ("url", "body", "detail", "result", "reason")
+TOLD = ("url", "body", "detail", "result", "reason", "input", "items")
 
 EventT = TypeVar("EventT", bound=e.Event)
 
@@ -73,8 +73,13 @@ class Veil:
         if not self.hides:
             return run
         steps = {name: self._step(step) for name, step in run.steps.items()}
-        reason = self.text(run.cancel_reason)
-        return replace(run, input=self.masked_input, steps=steps, cancel_reason=reason)
+        return replace(
+            run,
+            input=self.masked_input,
+            steps=steps,
+            cancel_reason=self.text(run.cancel_reason),
+            abandon_reason=self.text(run.abandon_reason),
+        )
 
     def _step(self, step: StepRun) -> StepRun:
         error = step.error
@@ -102,14 +107,24 @@ CLEAR = Veil()
 
 
 def veil_of(plan: Plan, run: Run) -> Veil:
-    """What hides the sensitive values of this run."""
-    return veil_over(plan.saga.input_schema, run.input)
+    """What hides the sensitive values of this run, those of its sub-sagas' inputs among them."""
+    inner = []
+    for path, members in run.members.items():
+        child = expanded(plan, run).steps[path].child
+        if child is not None and members.items is None:
+            inner.append((child.saga.input_schema, members.input))
+    return veil_over(plan.saga.input_schema, run.input, *inner)
 
 
-def veil_over(schema: Json, value: Json) -> Veil:
-    """What hides the values that this schema calls sensitive in this input."""
+def veil_over(schema: Json, value: Json, *others: tuple[Json, Json]) -> Veil:
+    """What hides the values that this schema calls sensitive in this input, and `others` alike."""
     walk = _Walk(schema)
     masked = walk.masked([schema], value)
+    for other, inner in others:
+        within = _Walk(other)
+        within.masked([other], inner)
+        walk.hidden += within.hidden
+        walk.has_hidden |= within.has_hidden
     texts = {text for text in walk.hidden if len(text) >= SHORTEST}
     # The longest first, or a value that begins with another would show its end.
     forms = sorted({form for text in texts for form in _forms(text)}, key=len, reverse=True)

@@ -3,12 +3,16 @@
 import json
 
 from conftest import DEFINITIONS, Cli, Told
+from invariants import check_sandbox
 
 ORDER = DEFINITIONS / "order.yaml"
 
 
 def run_order(cli: Cli, *more: str) -> Told:
-    return cli("run", ORDER, "--sandbox", "-o", "json", *more)
+    told = cli("run", ORDER, "--sandbox", "-o", "json", *more)
+    if told.out:
+        check_sandbox(cli.folder, told.json["id"], told.status)
+    return told
 
 
 def ledger(cli: Cli) -> list[dict[str, object]]:
@@ -61,7 +65,7 @@ def test_a_stuck_undo_can_be_freed_by_resume(cli: Cli) -> None:
     assert undone(cli) == []
     again = cli("resume", told.json["id"], "--fail", "none", "-o", "json")
     assert again.status == 1, again
-    assert again.json["state"] == "failed"
+    assert again.json["state"] == check_sandbox(cli.folder, told.json["id"], 1) == "failed"
     assert undone(cli) == ["process_payment", "reserve_inventory"]
 
 
@@ -120,4 +124,5 @@ def test_compensate_undoes_a_saga_that_waits(cli: Cli) -> None:
     assert told.json["state"] == "pending"
     back = cli("compensate", told.json["id"], "--reason", "changed my mind", "-o", "json")
     assert back.status == 1, back
+    assert check_sandbox(cli.folder, told.json["id"], 1) == "failed"
     assert undone(cli) == ["process_payment", "reserve_inventory"]

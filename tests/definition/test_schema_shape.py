@@ -38,15 +38,15 @@ def test_a_key_without_any_likeness_gets_the_list_of_keys() -> None:
     assert "on_unknown" in problem.hint
 
 
-@pytest.mark.parametrize("word", ["for_each", "await", "auth", "sleep"])
+@pytest.mark.parametrize("word", ["await", "wait_for"])
 def test_a_word_of_the_language_that_is_not_carried_out_yet_is_said(word: str) -> None:
     problem = problem_of(with_step(STEP + f"{word}: 1"))
     assert problem.code == "not-yet"
     assert problem.message == f'"{word}" is not carried out by this version of sagactl'
 
 
-def test_a_sleep_is_one_problem_and_not_also_a_missing_request() -> None:
-    problem = problem_of(with_step("action: {sleep: 24h}\ncompensation: none"))
+def test_a_wait_is_one_problem_and_not_also_a_missing_request() -> None:
+    problem = problem_of(with_step("action: {wait_for: approval}\ncompensation: none"))
     assert problem.code == "not-yet"
 
 

@@ -184,7 +184,7 @@ def check_one(seed: int) -> None:
     node, _ = read(Source(file.name, file.read_text(encoding="utf-8")))
     assert node is not None
     source = Source("x.yaml", json.dumps(broken(plain(node), rng), indent=1, ensure_ascii=False))
-    saga, problems = load(source)
+    saga, problems = load(source, lambda name: Source(name, "saga: other\nsteps: []\n"))
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     assert (saga is None) == bool(errors), seed
     lines = source.text.count("\n") + 1

@@ -25,7 +25,10 @@ each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 
 
 def saga_of(path: Path) -> Saga:
-    saga, problems = load(Source(path.name, path.read_text(encoding="utf-8")))
+    def beside(name: str) -> Source:
+        return Source(name, path.with_name(name).read_text(encoding="utf-8"))
+
+    saga, problems = load(beside(path.name), beside)
     assert saga is not None, problems
     assert problems == []
     return saga

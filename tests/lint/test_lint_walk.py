@@ -20,6 +20,7 @@ services:
     url: ${{ env.SHOP_URL }}
     idempotency: key
     headers: {X-Service: "${{ env.HEADER }}"}
+    auth: {basic: {username: "${{ env.USER }}", password: "${{ secrets.PASSWORD }}"}}
 steps:
   - name: one
     service: shop
@@ -41,14 +42,26 @@ steps:
       form: {f: "${{ env.FORM }}"}
   - name: two
     service: shop
+    for_each: ${{ [env.EACH ] }}
     action: {request: "POST /${{ env.TWO }}", body: "${{ env.BODY }}"}
     compensation: none
+  - name: three
+    action: {sleep: "${{ env.SLEEP }}"}
+  - name: four
+    action: {saga: child.yaml, input: "${{ env.GIVEN }}"}
 output: ${{ env.OUTPUT }}
 """
 
 
+CHILD = """\
+saga: child
+steps:
+  - {name: one, action: PUT http://shop/one, compensation: none}
+"""
+
+
 def saga_of(text: str) -> Saga:
-    saga, problems = load(Source("saga.yaml", text))
+    saga, problems = load(Source("saga.yaml", text), lambda name: Source(name, CHILD))
     assert saga is not None, problems
     return saga
 
@@ -71,9 +84,13 @@ def test_each_template_stands_where_its_key_is_written() -> None:
         for spot in spots(saga_of(FULL))
         if spot.phase in (None, Phase.ACTION)
     }
-    alone = (Part.ID, Part.WHEN, Part.QUERY, Part.JSON, Part.BODY, Part.FAIL_WHEN, Part.OUTPUT)
+    alone = (
+        Part.ID, Part.WHEN, Part.QUERY, Part.JSON, Part.BODY, Part.FAIL_WHEN, Part.OUTPUT,
+        Part.SLEEP,
+    )  # fmt: skip
     for part in alone:
         assert names[part] == {part.name}
+    assert (names[Part.FOR_EACH], names[Part.INPUT]) == ({"EACH"}, {"GIVEN"})
 
 
 def test_a_lookup_that_reads_its_reply_as_the_action_does_is_told_once() -> None:
@@ -90,7 +107,8 @@ def test_a_mistake_of_a_service_is_told_once_however_many_requests_go_there() ->
 # Each root, and the spots of FULL (by the environment name read there) at which it is known.
 EVERYWHERE = {
     "ID", "SHOP_URL", "HEADER", "WHEN", "PATH", "OWN", "QUERY", "JSON", "SUCCESS", "FAIL_WHEN",
-    "RESULT", "LOOKUP", "FOUND", "LOOKUP_RESULT", "UNDO", "FORM", "TWO", "BODY", "OUTPUT",
+    "RESULT", "LOOKUP", "FOUND", "LOOKUP_RESULT", "UNDO", "FORM", "EACH", "TWO", "BODY", "SLEEP",
+    "GIVEN", "OUTPUT",
 }  # fmt: skip
 OUTSIDE_STEPS = {"ID", "SHOP_URL", "OUTPUT"}
 KNOWN = {
@@ -103,8 +121,8 @@ KNOWN = {
     "result.r": {"UNDO", "FORM"},
     "secrets.X": {"HEADER", "OWN"},
     "callback.url": set(),
-    "item": set(),
-    "index": set(),
+    "item": {"TWO", "BODY"},
+    "index": {"TWO", "BODY"},
 }
 
 

@@ -246,6 +246,14 @@ def test_a_step_s_own_timeout_ends_its_retries() -> None:
     assert at <= 1009.0
 
 
+def test_a_deadline_is_waited_for_also_while_nothing_is_in_flight() -> None:
+    plan, run = make(step("a"), timeout_s=60.0)
+    run = end(plan, run, "a", outcome("not_sent"))
+    waiting = outstanding(plan, run)
+    assert [type(command) for command in waiting] == [Call, Note]
+    assert [note.due_at for note in waiting if isinstance(note, Note)] == [1060.0]
+
+
 def test_nothing_waits_for_a_deadline_when_only_a_person_can_go_on() -> None:
     plan, run = make(step("a", on_unknown=OnUnknown.HOLD), timeout_s=60.0)
     for at in (1001.0, 1002.0, 1003.0):

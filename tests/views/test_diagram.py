@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sagactl.machine.moves import MOVES, StepState
+from sagactl.machine.moves import MOVES, RESOLUTIONS, StepState
 from sagactl.views.diagram import ledger_lines, moves_mermaid
 
 ARROW = re.compile(r"    (\w+) --> (\w+): (.+)")
@@ -19,7 +19,7 @@ def test_the_picture_has_every_arrow_that_leads_somewhere_else_and_no_other() ->
         (str(before), event.__name__, str(after))
         for (before, event), after in MOVES.items()
         if before is not after
-    }
+    } | {(str(before), "StepResolved", str(after)) for (before, _), after in RESOLUTIONS.items()}
 
 
 def test_arrows_between_the_same_two_states_share_one_label() -> None:

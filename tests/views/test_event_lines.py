@@ -99,7 +99,13 @@ def _any(kind: type[e.Event]) -> e.Event:
     """An event of that kind, with something in every field."""
     from dataclasses import fields
 
-    values = {"at": START, "due_at": START + 1, "happened": True, "sandbox": True}
+    values = {
+        "at": START,
+        "due_at": START + 1,
+        "duration_s": 2.0,
+        "happened": True,
+        "sandbox": True,
+    }
     return kind(**{field.name: values.get(field.name, "x") for field in fields(kind)})  # type: ignore[arg-type]
 
 

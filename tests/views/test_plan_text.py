@@ -101,6 +101,7 @@ def test_as_a_document_the_plan_has_each_request_and_what_doubt_leads_to() -> No
     assert document["steps"][1] == {
         "name": "charge",
         "needs": ["reserve"],
+        "for_each": None,
         "pivot": False,
         "past_pivot": False,
         "action": 'POST http://bank/v1/charges {"card":"***"}',

@@ -65,8 +65,10 @@ def test_a_stuck_run_says_what_to_type_next() -> None:
         "  ✓ reserve  completed",
         "  ! charge   stuck: 422 Unprocessable Content",
         "  ✗ ship     failed: 422 Unprocessable Content",
-        "  look:   sagactl history r-1",
+        "  look:   sagactl explain r-1",
         "  go on:  sagactl resume r-1",
+        "  tell:   sagactl resolve r-1 charge --as compensated --reason TEXT",
+        "  close:  sagactl abandon r-1 --reason TEXT",
     ]
 
 

@@ -15,7 +15,8 @@ from sagactl.source.problem import Problem, Severity
 def check(saga: Saga) -> Iterator[Problem]:
     past = past_pivot(saga)
     for step in saga.steps:
-        if step.pivot or step.name in past:
+        # A sleep has no effect, and a sub-saga is undone by its own steps.
+        if step.pivot or step.name in past or step.request is None:
             continue
         if step.compensation is None and not step.compensation_none:
             yield RULE.problem(

@@ -8,7 +8,7 @@ result. Where neither holds, the saga stops until a person decides. Whoever want
 
 from collections.abc import Iterator
 
-from sagactl.definition.model import OnUnknown, Saga, Step
+from sagactl.definition.model import OnUnknown, Request, Saga, Step
 from sagactl.definition.policy import on_unknown, reads_own_result
 from sagactl.lint.pivot import past_pivot
 from sagactl.lint.rule import Rule
@@ -23,11 +23,13 @@ def check(saga: Saga) -> Iterator[Problem]:
     past = past_pivot(saga)
     for step in saga.steps:
         no_way_back = step.pivot or step.name in past
-        can_ask = step.action.may_repeat or step.lookup is not None
+        if step.request is None:
+            continue
+        can_ask = step.request.may_repeat or step.lookup is not None
         if step.on_unknown is OnUnknown.FINISH and not can_ask:
             message = (
                 f'step "{step.name}" says "on_unknown: finish", but there is nothing to ask: '
-                f"{_not_again(step)}, and there is no lookup"
+                f"{_not_again(step.request)}, and there is no lookup"
             )
             place = word_place(saga, step, "on_unknown")
             yield RULE.problem(place, message, f"add a lookup, or write {KEYED}, or {HELD}")
@@ -37,15 +39,15 @@ def check(saga: Saga) -> Iterator[Problem]:
             undo = "there is no way back" if no_way_back else _no_undo(step)
             message = (
                 f'step "{step.name}" waits for a person whenever its outcome is unknown, and '
-                f"nobody wrote so: {_not_again(step)}, and {undo}"
+                f"nobody wrote so: {_not_again(step.request)}, and {undo}"
             )
             yield RULE.problem(step.place, message, _ways_out(step, no_way_back=no_way_back))
 
 
-def _not_again(step: Step) -> str:
-    said = step.action.idempotency
+def _not_again(request: Request) -> str:
+    said = request.idempotency
     why = "without a word on idempotency" if said is None else '("idempotency: none")'
-    return f"its {step.action.method} may not be sent again {why}"
+    return f"its {request.method} may not be sent again {why}"
 
 
 def _no_undo(step: Step) -> str:
