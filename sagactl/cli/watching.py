@@ -58,14 +58,17 @@ def _follow(followings: Sequence[Following], teller: Teller) -> None:
     looked_s = 0.0
     while not all(following.is_over() for following in followings):
         await_change(followings, looked_s)
-        began = time.monotonic()
-        _look(followings, teller)
-        looked_s = time.monotonic() - began
+        looked_s = _look(followings, teller)
 
 
-def _look(followings: Sequence[Following], teller: Teller) -> None:
+def _look(followings: Sequence[Following], teller: Teller) -> float:
+    """Tell what is new; the seconds that it took to read it."""
+    looked_s = 0.0
     for following in followings:
+        began = time.monotonic()
         moved = following.look()
+        # Not the telling: a reader who takes his time is no reason to look more seldom.
+        looked_s += time.monotonic() - began
         for told in moved:
             teller.tell(told)
         for run_id in {told.run.id for told in moved} & following.exits.keys():
@@ -73,6 +76,7 @@ def _look(followings: Sequence[Following], teller: Teller) -> None:
         for remark in following.remarks:
             teller.say(remark)
         following.remarks.clear()
+    return looked_s
 
 
 @contextmanager
