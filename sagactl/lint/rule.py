@@ -1,4 +1,4 @@
-"""What a rule is: its code, one line about it, and a check that yields problems.
+"""What a rule is: its code and number, one line about it, and a check that yields problems.
 
 A rule's file is its manual entry; `RULES` in the linter is the list. Rules look at a saga that was
 built without errors, so they never ask whether it is well formed.
@@ -9,14 +9,20 @@ from dataclasses import dataclass
 
 from sagactl.definition.model import Saga
 from sagactl.source.place import Place
-from sagactl.source.problem import Problem, Related, Severity, nearest
+from sagactl.source.problem import Fix, Problem, Related, Severity, nearest
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `code` is kept for ever, `summary` is its line in the list of rules."""
+    """One rule; `summary` is its line in the list of rules.
+
+    `code` is what people read, `number` what tools store; both are kept for ever. SG0 is the shape
+    of a definition, SG1 names and data flow, SG2 the undo, SG3 calls and their outcomes, SG4
+    secrets and addresses, SG5 a service's own document, SG9 what is only untidy.
+    """
 
     code: str
+    number: str
     summary: str
     severity: Severity
     check: Callable[[Saga], Iterator[Problem]]
@@ -27,9 +33,10 @@ class Rule:
         message: str,
         hint: str | None = None,
         related: tuple[Related, ...] = (),
+        fix: Fix | None = None,
     ) -> Problem:
         """A problem under this rule's code and severity."""
-        return Problem(self.code, place, message, hint, self.severity, related)
+        return Problem(self.code, place, message, hint, self.severity, related, fix)
 
 
 def meant(word: str, allowed: tuple[str, ...]) -> str:

@@ -23,8 +23,27 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What stands at `place` becomes `text`; a place of no width takes the text in."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits of one source that surely mend a mistake; `title` says what they do, in a few words."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """A mistake: `code` is a slug kept for ever, `message` lower case without a full stop."""
+    """A mistake: `code` is a slug kept for ever, `message` lower case without a full stop.
+
+    `fix` is there only where nothing but the edits can have been meant.
+    """
 
     code: str
     place: Place
@@ -32,6 +51,7 @@ class Problem:
     hint: str | None = None
     severity: Severity = Severity.ERROR
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
 
 def nearest(word: str, allowed: "list[str] | tuple[str, ...]") -> str | None:

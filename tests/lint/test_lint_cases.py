@@ -5,6 +5,7 @@ the other places. UPDATE_GOLDENS=1 writes it anew.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def test_every_rules_file_stands_in_the_list_of_rules() -> None:
     files = {path.stem for path in (ROOT / "sagactl" / "lint" / "rules").glob("[!_]*.py")}
     assert files == {rule.code.replace("-", "_") for rule in RULES}
     assert len({rule.code for rule in RULES}) == len(RULES)
+    assert len({rule.number for rule in RULES}) == len(RULES)
+    assert all(re.fullmatch(r"SG[1-9]\d\d", rule.number) for rule in RULES)
 
 
 @each_rule

@@ -45,6 +45,7 @@ def _is_guarded(spot: Spot, read: Step) -> bool:
 
 RULE = Rule(
     "maybe-skipped",
+    "SG103",
     "an expression reads the result of a step that may be skipped",
     Severity.ERROR,
     check,

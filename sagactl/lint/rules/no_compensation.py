@@ -27,5 +27,9 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 
 RULE = Rule(
-    "no-compensation", "a step says nothing about how it is undone", Severity.WARNING, check
+    "no-compensation",
+    "SG204",
+    "a step says nothing about how it is undone",
+    Severity.WARNING,
+    check,
 )

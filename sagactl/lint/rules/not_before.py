@@ -53,6 +53,7 @@ def _hint(step: Step, name: str, *, undoing: bool, later: bool) -> str | None:
 
 RULE = Rule(
     "not-before",
+    "SG102",
     "an expression reads the result of a step that need not have run by then",
     Severity.ERROR,
     check,

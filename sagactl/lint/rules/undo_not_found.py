@@ -29,6 +29,7 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 RULE = Rule(
     "undo-not-found",
+    "SG205",
     'a DELETE that undoes takes "not found" for a failure',
     Severity.WARNING,
     check,

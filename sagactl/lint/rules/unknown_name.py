@@ -26,4 +26,6 @@ def check(saga: Saga) -> Iterator[Problem]:
             yield RULE.problem(reference.place, wrong.message, related=related)
 
 
-RULE = Rule("unknown-name", "an expression reads a name that does not exist", Severity.ERROR, check)
+RULE = Rule(
+    "unknown-name", "SG101", "an expression reads a name that does not exist", Severity.ERROR, check
+)
