@@ -4,6 +4,9 @@ Refused, each with its place: duplicate and non-text keys, anchors and aliases, 
 documents, the traps of YAML 1.1, control characters, and whatever is too large or too deep. The
 tree is built from parser events with a stack of our own, because libyaml's composer recurses and a
 file of 50,000 brackets would kill the process where no `except` helps.
+
+A document that others wrote (`FOREIGN`) is read by YAML 1.2 without a word about its traps: nobody
+here can change it, and nothing is sent that stands in it.
 """
 
 import re
@@ -15,12 +18,26 @@ import yaml
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Place, Source
 from sagactl.source.problem import Problem, Related
-from sagactl.source.scalar import ScalarRejected, plain_value
+from sagactl.source.scalar import ScalarRejected, core_value, plain_value
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 MAX_PROBLEMS = 100
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a text is read; `thing` is what messages call it."""
+
+    thing: str
+    begins: str
+    max_bytes: int = MAX_BYTES
+    max_nodes: int = MAX_NODES
+    is_foreign: bool = False
+
+
+OWN = Manner("a definition", "saga: NAME")
+FOREIGN = Manner("a document", "openapi: 3.1.0", 16 * MAX_BYTES, 10 * MAX_NODES, is_foreign=True)
 
 _QUOTING = ("'", '"', "|", ">")
 
@@ -31,12 +48,14 @@ _INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
-def decode(content: bytes, name: str) -> tuple[Source | None, list[Problem]]:
-    """The text of a file: UTF-8 without a byte order mark, at most a mebibyte."""
+def decode(
+    content: bytes, name: str, manner: Manner = OWN
+) -> tuple[Source | None, list[Problem]]:
+    """The text of a file: UTF-8 without a byte order mark, of a size that is worth reading."""
     empty = Source(name, "")
     start = Place(empty, 1, 1, 1, 2)
-    if len(content) > MAX_BYTES:
-        message = f"the file has {len(content)} bytes; a definition has at most {MAX_BYTES}"
+    if len(content) > manner.max_bytes:
+        message = f"the file has {len(content)} bytes; {manner.thing} has at most {manner.max_bytes}"
         return None, [Problem("file-too-large", start, message)]
     if content.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         message = "the file begins with a byte order mark; save it as UTF-8 without one"
@@ -50,16 +69,16 @@ def decode(content: bytes, name: str) -> tuple[Source | None, list[Problem]]:
         return None, [Problem("not-utf-8", place, f"byte {error.start} is not UTF-8")]
 
 
-def read(source: Source) -> tuple[Node | None, list[Problem]]:
+def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Problem]]:
     """The tree of a YAML text, or None, with every problem found on the way."""
-    if len(source.text) > MAX_BYTES:
-        message = f"a definition has at most {MAX_BYTES} bytes"
+    if len(source.text) > manner.max_bytes:
+        message = f"{manner.thing} has at most {manner.max_bytes} bytes"
         return None, [Problem("file-too-large", Place(source, 1, 1, 1, 2), message)]
     if forbidden := _FORBIDDEN.search(source.text):
         place = _place_at(source, forbidden.start())
         message = f"the character U+{ord(forbidden.group()):04X} may not stand in YAML"
         return None, [Problem("control-character", place, message)]
-    building = _Building(source)
+    building = _Building(source, manner)
     try:
         for event in yaml.parse(source.text, Loader=_Loader):
             building.take(event)
@@ -71,7 +90,7 @@ def read(source: Source) -> tuple[Node | None, list[Problem]]:
         before = [p for p in building.problems if p.place.line != problem.place.line]
         return None, [*before, problem]
     if building.root is None and not building.problems:
-        message = "the file is empty; a definition begins with saga: NAME"
+        message = f"the file is empty; {manner.thing} begins with {manner.begins}"
         building.problems.append(Problem("empty-file", Place(source, 1, 1, 1, 2), message))
     return building.root, building.problems
 
@@ -98,10 +117,11 @@ class _Open:
 class _Building:
     """The tree so far, from parser events."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, manner: Manner) -> None:
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self._source = source
+        self._manner = manner
         self._stack: list[_Open] = []
         self._documents = 0
         self._nodes = 0
@@ -112,7 +132,7 @@ class _Building:
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents == 2:
-                    message = "a file holds one definition, and a second document begins here"
+                    message = f"a file holds {self._manner.thing}, and a second one begins here"
                     self._tell("several-documents", self._place(event), message)
                     raise _TooMuch
             case yaml.AliasEvent():
@@ -132,7 +152,7 @@ class _Building:
 
     def _count(self, event: Any) -> None:
         self._nodes += 1
-        if self._nodes > MAX_NODES or len(self.problems) > MAX_PROBLEMS:
+        if self._nodes > self._manner.max_nodes or len(self.problems) > MAX_PROBLEMS:
             self._tell("file-too-large", self._place(event), "there is too much in this file")
             raise _TooMuch
         if event.anchor is not None:
@@ -164,6 +184,8 @@ class _Building:
         if event.style in _QUOTING or event.tag is not None:
             return Scalar(place, event.value, raw)
         text = event.value
+        if self._manner.is_foreign:
+            return Scalar(place, core_value(text), raw)
         if text.rfind("${{") > text.rfind("}}"):
             line = self._source.text.splitlines()[event.start_mark.line]
             message = 'quote the expression: " #" begins a comment and cuts it off'
@@ -200,7 +222,10 @@ class _Building:
         if not isinstance(node, Scalar):
             self._tell("key-not-text", node.place, "a key is a text, not a list or a map")
             return Scalar(node.place, f"?{len(above.keys)}", "")
-        if not isinstance(node.value, str):
+        if self._manner.is_foreign:
+            # `200:` is how half of the world writes a status.
+            node = node if isinstance(node.value, str) else Scalar(node.place, node.raw, node.raw)
+        elif not isinstance(node.value, str):
             message = f'a key is a text: write "{node.raw}" in quotes'
             self._tell("key-not-text", node.place, message)
             node = Scalar(node.place, node.raw, node.raw)
