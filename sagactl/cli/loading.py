@@ -9,7 +9,7 @@ from sagactl.definition.model import Saga
 from sagactl.lint.linter import lint
 from sagactl.source.place import Source
 from sagactl.source.problem import Problem, Severity
-from sagactl.source.reader import decode
+from sagactl.source.reader import FOREIGN, decode
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -38,12 +38,13 @@ def check_definition(path: Path) -> tuple[Saga | None, list[Problem]]:
 
 
 def _fetch(name: str) -> Source | str:
-    """The text of a sub-saga, or why there is none."""
+    """The text of a sub-saga or a document, or why there is none."""
     try:
         text = Path(name).read_bytes()
     except OSError as error:
         return error.strerror or str(error)
-    source, problems = decode(text, name)
+    # A sub-saga of that size is refused when it is read.
+    source, problems = decode(text, name, FOREIGN)
     return problems[0].message if source is None else source
 
 

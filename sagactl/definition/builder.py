@@ -6,10 +6,10 @@ parse. All mistakes are told at once; a saga comes out only where there are none
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.address import WHOLE
-from sagactl.definition.asking import Asking, Silence
+from sagactl.definition.asking import Asking, Called, Silence
 from sagactl.definition.duration import parse_duration, parse_pause
 from sagactl.definition.graph import find_cycle
 from sagactl.definition.model import (
@@ -24,23 +24,30 @@ from sagactl.definition.model import (
     Step,
     SubSaga,
 )
-from sagactl.definition.template import Template, parse_template
+from sagactl.definition.template import Template, constant, parse_template
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place, Source
 from sagactl.source.problem import Problem, Related, Severity, nearest
 
+if TYPE_CHECKING:
+    from sagactl.definition.openapi.document import Document
+
 MOST_COMPARED = 300
-KINDS = ("request", "sleep", "saga")
+KINDS = ("request", "operation", "sleep", "saga")
 # What speaks of a request, and of what became of it.
 OF_A_REQUEST = ("service", "lookup", "on_unknown", "budget", "settle", "timeout", "example")
 
 # The saga that a path leads to, and what is wrong with it.
 Child: TypeAlias = Callable[[Scalar], tuple[Saga | None, list[Problem]]]
+# The OpenAPI document that a path leads to, and what is wrong with it.
+Documents: TypeAlias = Callable[[Scalar], "tuple[Document | None, list[Problem]]"]
 
 
-def build(source: Source, node: Map, child: Child) -> tuple[Saga | None, list[Problem]]:
+def build(
+    source: Source, node: Map, child: Child, documents: Documents
+) -> tuple[Saga | None, list[Problem]]:
     """The saga of a map that has the right shape, or None with the problems that forbid it."""
-    building = _Building(source, node, child)
+    building = _Building(source, node, child, documents)
     saga = building.saga()
     failed = any(problem.severity is Severity.ERROR for problem in building.problems)
     # What a service says wrongly is met again in each of its requests, and told once.
@@ -48,9 +55,10 @@ def build(source: Source, node: Map, child: Child) -> tuple[Saga | None, list[Pr
 
 
 class _Building:
-    def __init__(self, source: Source, node: Map, child: Child) -> None:
+    def __init__(self, source: Source, node: Map, child: Child, documents: Documents) -> None:
         self.problems: list[Problem] = []
         self._child = child
+        self._documents = documents
         self._source = source
         self._node = node
         self._services: dict[str, Service] = {}
@@ -83,13 +91,12 @@ class _Building:
     def _service(self, name: Scalar, node: Map) -> Service:
         url = self._template(node.get("url"))
         assert url is not None  # the schema saw to it
-        openapi = node.key("openapi")
-        if openapi is not None:
-            message = '"openapi" is noted, but this version does not hold calls against it'
-            problem = Problem("not-yet", openapi.place, message, severity=Severity.WARNING)
-            self.problems.append(problem)
         limit = _plain(node.get("max_concurrency"), None)
-        return Service(str(name.value), name.place, url, limit)
+        path, document = node.get("openapi"), None
+        if isinstance(path, Scalar):
+            document, problems = self._documents(path)
+            self.problems.extend(problems)
+        return Service(str(name.value), name.place, url, limit, document)
 
     def _steps(self) -> tuple[Step, ...]:
         nodes = self._node.get("steps")
@@ -150,9 +157,9 @@ class _Building:
             related = (Related(keys[0].place, "the other one"),)
             message = f'an action is one thing: "{keys[0].value}" or "{key.value}"'
             self.problems.append(Problem("two-actions", key.place, message, related=related))
-        if own is None or own.get("request") is not None or not keys:
+        kind = str(keys[0].value) if keys else "request"
+        if own is None or kind in ("request", "operation"):
             return self._request(step, "action")
-        kind = str(keys[0].value)
         self._refuse_beside(step, own, kind)
         said = own.get(kind)
         assert isinstance(said, Scalar)  # the schema saw to it
@@ -235,16 +242,50 @@ class _Building:
     def _request(self, step: Map, key: str, result: Template | None = None) -> Request:
         node = step.get(key)
         own = node if isinstance(node, Map) else None
-        line = own.get("request") if own is not None else node
+        line = own.get("request") or own.get("operation") if own is not None else node
         assert isinstance(line, Scalar)  # the schema saw to it
         service = self._service_of(step, own, line)
+        called = self._called(key, own, line, service) if own is not None else None
         silence = Silence(
             own=own,
             service=self._silences.get(service.name) if service is not None else None,
             defaults=self._defaults if isinstance(self._defaults, Map) else None,
             compensates=key == "compensation",
         )
-        return Asking(self.problems, silence).request(line, service, result)
+        return Asking(self.problems, silence).request(line, service, result, called)
+
+    def _called(self, phase: str, own: Map, name: Scalar, service: Service | None) -> Called | None:
+        """What `operation` stands for; None where the request is written out."""
+        operation, path = own.key("operation"), own.get("path")
+        if own.get("request") is not None or operation is None:
+            if path is not None:
+                self._tell("out-of-place", path.place, '"path" goes with "operation"')
+            if operation is not None and phase != "action":  # of an action that is told
+                message = 'a request is one thing: "request" or "operation"'
+                self._tell("two-actions", operation.place, message)
+            return None
+        nowhere = Called(None, constant("/", name.place))
+        if service is None or service.name not in self._silences:
+            if service is None:
+                message = f'the operation "{name.value}" is at no service: name one'
+                self._tell("no-service", name.place, message)
+            return nowhere
+        if service.document is None:
+            if self._silences[service.name].get("openapi") is None:
+                message = f'service "{service.name}" names no document with "{name.value}" in it'
+                hint = 'write "openapi: PATH" at the service'
+                self.problems.append(Problem("no-document", name.place, message, hint))
+            return nowhere
+        # What is read of a document is not imported where none is named.
+        from sagactl.definition.openapi.calling import named_operation, operation_url
+
+        found, problems = named_operation(service.document, name)
+        self.problems.extend(problems)
+        if found is None:
+            return nowhere
+        url, problems = operation_url(found, name, path if isinstance(path, Map) else None)
+        self.problems.extend(problems)
+        return Called(found.method, url)
 
     def _service_of(self, step: Map, own: Map | None, line: Scalar) -> Service | None:
         named = own.get("service") if own is not None else None

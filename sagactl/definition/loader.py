@@ -5,20 +5,25 @@ where the rest has the right shape it is built too, so that its mistakes are tol
 """
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.builder import build
-from sagactl.definition.model import Saga
+from sagactl.definition.model import Request, Saga
 from sagactl.definition.shape import Fault, Path
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Source
 from sagactl.source.problem import Problem, Related, Severity
 from sagactl.source.reader import read
 
-# Finds the text of a sub-saga by its name, which is a path; or says why there is none.
+if TYPE_CHECKING:
+    from sagactl.definition.openapi.document import Document
+
+# Finds the text of a sub-saga or a document by its name, a path; or says why there is none.
 Fetch: TypeAlias = Callable[[str], Source | str]
+# What is kept of a document goes under its name and this: no file is called so.
+OUTLINE = "#operations"
 
 
 class DefinitionRejected(Exception):
@@ -36,7 +41,7 @@ def _no_files(name: str) -> str:
 def load(source: Source, fetch: Fetch = _no_files) -> tuple[Saga | None, list[Problem]]:
     """The saga of a text, None where it has errors, and every problem in the order of the text.
 
-    `fetch` finds its sub-sagas.
+    `fetch` finds its sub-sagas, and its services' documents.
     """
     return _load(source, _Family(fetch, (source.name,), checks=True))
 
@@ -44,7 +49,8 @@ def load(source: Source, fetch: Fetch = _no_files) -> tuple[Saga | None, list[Pr
 def rebuild(source: Source, children: Mapping[str, str] | None = None) -> Saga:
     """The saga of a text that was checked when its run began; raises DefinitionRejected.
 
-    `children` are the texts of its sub-sagas by name, as `texts_of` gave them.
+    `children` are the texts of its sub-sagas by name, and what is kept of documents, as `texts_of`
+    gave them.
     """
     texts = children or {}
 
@@ -58,9 +64,36 @@ def rebuild(source: Source, children: Mapping[str, str] | None = None) -> Saga:
 
 
 def texts_of(saga: Saga) -> dict[str, str]:
-    """The texts of all sub-sagas by name: with its own text, what a saga is made of."""
+    """The texts of all sub-sagas by name: with its own text, what a saga is made of.
+
+    Of a document only the operations are kept that a request is written by.
+    """
     _, *children = saga.family()
-    return {child.source.name: child.source.text for child in children}
+    texts = {child.source.name: child.source.text for child in children}
+    named = [
+        (request.service.document, request.operation)
+        for one in saga.family()
+        for request in _requests(one)
+        if request.operation is not None and request.service is not None
+    ]
+    if named:
+        from sagactl.definition.openapi.opening import outline
+
+        documents = {document.name: document for document, _ in named if document is not None}
+        for name, document in documents.items():
+            ids = [called for other, called in named if other is not None and other.name == name]
+            texts[name + OUTLINE] = outline(document, ids)
+    return texts
+
+
+def _requests(saga: Saga) -> Iterator[Request]:
+    for step in saga.steps:
+        if step.request is not None:
+            yield step.request
+        if step.lookup is not None:
+            yield step.lookup.request
+        if step.compensation is not None:
+            yield step.compensation
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +125,25 @@ class _Family:
         message = f'the sub-saga "{name}" has errors'
         return None, [Problem("broken-saga", place, message, related=related)]
 
+    def document(self, reference: Scalar) -> "tuple[Document | None, list[Problem]]":
+        """The OpenAPI document of the path that is written at `reference`."""
+        # What reads documents is not imported where none is named.
+        from sagactl.definition.openapi.opening import open_document
+
+        place, path = reference.place, str(reference.value)
+        name = beside(place.source.name, path)
+        if "://" in path:
+            message = f'"{path}" is remote: nothing is fetched, so keep the document in a file'
+            return None, [Problem("unreadable-document", place, message)]
+        found = self.fetch(name if self.checks else name + OUTLINE)
+        if isinstance(found, str):
+            if not self.checks:
+                return None, []  # no request was written by it
+            message = f'the document "{name}" cannot be read: {found}'
+            return None, [Problem("unreadable-document", place, message)]
+        folders = (posixpath.dirname(place.source.name), posixpath.dirname(name))
+        return open_document(replace(found, name=name), self.fetch, folders)
+
 
 def beside(name: str, path: str) -> str:
     """The name of a file that another one, called `name`, calls `path`."""
@@ -112,7 +164,7 @@ def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
     sound = _without(node, wrong) if wrong else node
     saga = None
     if isinstance(sound, Map) and (not wrong or not _still_wrong(sound, wrong)):
-        saga, more = build(source, sound, family.child)
+        saga, more = build(source, sound, family.child, family.document)
         problems += _new(more, unread)
     return (None if any(map(_is_error, problems)) else saga), _sorted(problems)
 
@@ -121,7 +173,7 @@ def _built(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]
     node, problems = read(source)
     if not isinstance(node, Map) or problems:
         return None, problems
-    return build(source, node, family.child)
+    return build(source, node, family.child, family.document)
 
 
 def _still_wrong(node: Map, faults: list[Fault]) -> bool:

@@ -91,6 +91,12 @@ def parse_part(scalar: Scalar, start: int, end: int) -> tuple[Template, list[Pro
     return Template(node, tuple(_references(compiled)), compiled), problems
 
 
+def join_parts(scalar: Scalar, parts: list[str | Hole]) -> Template:
+    """The template of a text that is put together from several; `scalar` is what it is shown as."""
+    compiled = _joined_parts(parts)
+    return Template(scalar, tuple(_references(compiled)), compiled)
+
+
 def constant(value: Json, place: Place) -> Template:
     """A template that always gives `value`."""
     return Template(Scalar(place, None, ""), (), Fixed(value))
@@ -276,6 +282,10 @@ def _compile_text(scalar: Scalar, text: str, problems: list[Problem], offset: in
         at = closes + len(CLOSE)
     if at < len(text):
         parts.append(text[at:])
+    return _joined_parts(parts)
+
+
+def _joined_parts(parts: list[str | Hole]) -> Compiled:
     holes = [part for part in parts if isinstance(part, Hole)]
     if not holes:
         return Fixed("".join(part for part in parts if isinstance(part, str)))

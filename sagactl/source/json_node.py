@@ -1,12 +1,12 @@
 """JSON text to nodes with places: what YAML's reader cannot do for every JSON.
 
-Escapes such as `\\/` and pairs of surrogates, tabs and long keys are JSON and no YAML. Refused, each
-with its place: names that stand twice, numbers that are none of JSON's, and what is too deep.
+Escapes such as `\\/` and pairs of surrogates, tabs and long keys are JSON and no YAML. Refused,
+each with its place: names that stand twice, numbers that are none of JSON's, and what is too deep.
 """
 
 import re
 from bisect import bisect_right
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 from sagactl.source.node import Entry, List, Map, Node, Scalar

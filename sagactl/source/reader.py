@@ -25,6 +25,7 @@ MAX_DEPTH = 64
 MAX_NODES = 100_000
 MAX_PROBLEMS = 100
 
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How a text is read; `thing` is what messages call it."""
@@ -48,14 +49,13 @@ _INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
-def decode(
-    content: bytes, name: str, manner: Manner = OWN
-) -> tuple[Source | None, list[Problem]]:
+def decode(content: bytes, name: str, manner: Manner = OWN) -> tuple[Source | None, list[Problem]]:
     """The text of a file: UTF-8 without a byte order mark, of a size that is worth reading."""
     empty = Source(name, "")
     start = Place(empty, 1, 1, 1, 2)
     if len(content) > manner.max_bytes:
-        message = f"the file has {len(content)} bytes; {manner.thing} has at most {manner.max_bytes}"
+        most = f"{manner.thing} has at most {manner.max_bytes}"
+        message = f"the file has {len(content)} bytes; {most}"
         return None, [Problem("file-too-large", start, message)]
     if content.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         message = "the file begins with a byte order mark; save it as UTF-8 without one"

@@ -34,8 +34,8 @@ def named_operation(document: Document, name: Scalar) -> tuple[Operation | None,
     if found:
         related = tuple(Related(one.piece.place, f"it is {one}") for one in found)
         message = f'"{name.value}" is the name of {len(found)} operations in {document.name}'
-        hint = "an operationId is the name of one: mend the document, or write the request itself"
-        return None, [Problem("duplicate-operation", name.place, message, hint, related=related)]
+        way_out = "an operationId names one: mend the document, or write the request itself"
+        return None, [Problem("duplicate-operation", name.place, message, way_out, related=related)]
     ids = [operation.id for operation in document.operations if operation.id is not None]
     message = f'{document.name} has no operation called "{name.value}"'
     close = nearest(str(name.value), ids[:MAX_COMPARED])
@@ -77,7 +77,7 @@ def operation_url(
         template, wrong = parse_template(entry.value)
         problems.extend(wrong)
         parts.extend(_encoded(template))
-        text += _as_written(plain(entry.value))
+        text += as_text(plain(entry.value)) or ""
     node = Scalar(name.place, text, text)
     return join_parts(node, [part for part in parts if part != ""]), problems
 
@@ -109,13 +109,12 @@ def _pieces(template: str) -> Iterator[tuple[str, str | None]]:
 def _encoded(template: Template) -> tuple[str | Hole, ...]:
     match template.compiled:
         case Fixed(value):
-            return (_as_written(value),)
+            return (_segment(value),)
         case Hole() | Mixed():
             parts = evaluate_holes(Scalar(template.node.place, None, ""), template.compiled)
-            return tuple(_as_written(part) if isinstance(part, str) else part for part in parts)
+            return tuple(_segment(part) if isinstance(part, str) else part for part in parts)
     return ()
 
 
-def _as_written(value: Json) -> str:
-    text = as_text(value) or ""
-    return text if "${{" in text else quote(text, safe="-._~")
+def _segment(value: Json) -> str:
+    return quote(as_text(value) or "", safe="-._~")

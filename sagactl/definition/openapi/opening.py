@@ -40,7 +40,7 @@ def open_document(
 def outline(document: Document, ids: Iterable[str]) -> str:
     """The least document that has these operations, at the same methods and paths.
 
-    It is what a run keeps: a document may have megabytes, and nothing else of it is needed to go on.
+    It is what a run keeps: a document may have megabytes, and nothing else is needed to go on.
     """
     paths: dict[str, dict[str, dict[str, str]]] = {}
     for name in sorted(set(ids)):
