@@ -9,19 +9,31 @@ from collections.abc import Iterator
 from sagactl.definition.model import Saga, SubSaga
 from sagactl.lint.rule import Rule
 from sagactl.lint.rules import (
+    broken_document,
+    deprecated_operation,
+    doubtful_status,
+    key_mismatch,
     maybe_skipped,
+    missing_value,
     no_compensation,
     not_before,
+    other_server,
     pivot_place,
     secret_misplaced,
     undo_needs_result,
     undo_not_found,
+    unknown_field,
     unknown_name,
+    unknown_operation,
+    unknown_parameter,
+    unknown_reply_field,
     unsaid_hold,
     unsaid_idempotency,
     unused_input,
     unused_service,
     useless_compensation,
+    wrong_content,
+    wrong_type_sent,
 )
 from sagactl.source.problem import Problem, Related, Severity
 
@@ -40,6 +52,18 @@ RULES: tuple[Rule, ...] = (
     useless_compensation.RULE,
     unused_input.RULE,
     unused_service.RULE,
+    broken_document.RULE,
+    unknown_operation.RULE,
+    missing_value.RULE,
+    wrong_type_sent.RULE,
+    unknown_field.RULE,
+    unknown_reply_field.RULE,
+    wrong_content.RULE,
+    doubtful_status.RULE,
+    key_mismatch.RULE,
+    other_server.RULE,
+    deprecated_operation.RULE,
+    unknown_parameter.RULE,
 )
 
 

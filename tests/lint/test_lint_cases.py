@@ -121,4 +121,11 @@ def test_what_keeps_a_saga_from_working_is_an_error_and_the_rest_a_warning() -> 
         "pivot-place",
         "unsaid-hold",
         "undo-needs-result",
+        "broken-document",
+        "unknown-operation",
+        "missing-value",
+        "wrong-type-sent",
+        "unknown-field",
+        "unknown-reply-field",
+        "wrong-content",
     }

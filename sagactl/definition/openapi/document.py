@@ -132,7 +132,7 @@ class Operation:
         return None
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return f'"{self.method} {self.path}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +225,10 @@ class Document:
         return tuple(server for server in found if server is not None) or ((None, ""),)
 
     @property
-    def place(self) -> Place:
-        return self.page.node.place
+    def servers_place(self) -> Place:
+        """Where the servers are listed."""
+        listed = self.root.raw("servers")
+        return self.page.node.place if listed is None else listed.place
 
 
 def is_json(media_type: str) -> bool:

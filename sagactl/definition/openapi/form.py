@@ -79,8 +79,9 @@ def _forms(schema: Piece, is_3_0: bool, depth: int) -> tuple[Form, ...]:
 
 def _listed(schema: Piece, keyword: str) -> Iterator[Piece]:
     listed = schema.raw(keyword)
-    for index, value in enumerate(listed.value if listed is not None else ()):
-        assert listed is not None
+    if listed is None or not isinstance(listed.value, list):
+        return
+    for index, value in enumerate(listed.value):
         yield Piece(schema.pages, schema.page, (*listed.path, index), value)
 
 
@@ -98,7 +99,7 @@ def _merged(several: tuple[Form, ...]) -> Form:
     for form in several:
         types = form.types if merged.types is None else merged.types
         if form.types is not None and merged.types is not None:
-            types = _common(merged.types, form.types)
+            types = _of_both(merged.types, form.types)
         words = form.words if merged.words is None else merged.words
         if form.words is not None and merged.words is not None:
             words = tuple(word for word in merged.words if word in form.words)
@@ -116,7 +117,7 @@ def _merged(several: tuple[Form, ...]) -> Form:
     return merged
 
 
-def _common(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+def _of_both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
     both = one & other
     for a, b in ((one, other), (other, one)):
         if "number" in a and "integer" in b:
@@ -127,15 +128,7 @@ def _common(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
 def _own(schema: Piece, is_3_0: bool) -> Form:
     """What a schema says itself, apart from its parts."""
     value = schema.value
-    properties = schema.raw("properties")
-    own = tuple(
-        (name, Piece(schema.pages, schema.page, (*properties.path, name), below))
-        for name, below in (
-            properties.value.items()
-            if properties is not None and isinstance(properties.value, dict)
-            else ()
-        )
-    )
+    own = tuple(_properties(schema))
     required = value.get("required")
     patterns = value.get("patternProperties")
     more = value.get("additionalProperties")
@@ -163,6 +156,13 @@ def _own(schema: Piece, is_3_0: bool) -> Form:
     )
 
 
+def _properties(schema: Piece) -> Iterator[tuple[str, Piece]]:
+    listed = schema.raw("properties")
+    if listed is not None and isinstance(listed.value, dict):
+        for name, value in listed.value.items():
+            yield name, Piece(schema.pages, schema.page, (*listed.path, name), value)
+
+
 def _types(value: dict[str, Json], is_3_0: bool) -> frozenset[str] | None:
     said = value.get("type")
     if isinstance(said, str):
@@ -174,3 +174,58 @@ def _types(value: dict[str, Json], is_3_0: bool) -> frozenset[str] | None:
     if is_3_0 and value.get("nullable") is True:
         types |= {"null"}
     return types if types <= TYPES else None
+
+
+# Schemas that hold together, once for each form in which a value can be met.
+Alternatives = tuple[tuple[Piece, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A name that no form has: what it is looked for in, and what is there instead."""
+
+    name: str | int
+    above: tuple[str | int, ...]
+    names: tuple[str, ...]
+    piece: Piece
+
+
+def look_up(
+    schema: Piece, path: tuple[str | int, ...], *, is_3_0: bool
+) -> "Alternatives | Absent | None":
+    """The schemas of what stands at a path in a value; None where the schema leaves it open."""
+    alternatives: Alternatives = ((schema,),)
+    for at, part in enumerate(path):
+        there = [form for some in alternatives for form in forms(some, is_3_0=is_3_0)]
+        if any(form.is_vague for form in there):
+            return None
+        below = [form.named(part) if isinstance(part, str) else form.items for form in there]
+        alternatives = tuple(pieces for pieces in below if pieces)
+        if alternatives:
+            continue
+        if any(_may_have(form, part) for form in there):
+            return None
+        names = tuple(dict.fromkeys(name for form in there for name in form.names))
+        return Absent(part, path[:at], names, there[0].pieces[0])
+    return alternatives
+
+
+def _may_have(form: Form, part: str | int) -> bool:
+    """Whether a form that does not name a part leaves it open all the same."""
+    wanted = "object" if isinstance(part, str) else "array"
+    if form.types is not None and wanted not in form.types:
+        return False
+    if isinstance(part, int):
+        return form.types is None or not form.items
+    # As everywhere here, a schema that lists names means these, unless it says otherwise.
+    return form.is_open or not form.properties
+
+
+def types_of(alternatives: Alternatives, *, is_3_0: bool) -> frozenset[str] | None:
+    """The types a value of these schemas may have, or None."""
+    found: frozenset[str] = frozenset()
+    for form in (form for some in alternatives for form in forms(some, is_3_0=is_3_0)):
+        if form.types is None or form.is_vague:
+            return None
+        found |= form.types
+    return found or None
