@@ -8,7 +8,7 @@ from sagactl.definition.loader import load
 from sagactl.definition.model import Saga
 from sagactl.lint.linter import lint
 from sagactl.source.place import Source
-from sagactl.source.problem import Problem, Severity
+from sagactl.source.problem import Problem, Severity, in_order
 from sagactl.source.reader import FOREIGN, decode
 
 SUFFIXES = (".yaml", ".yml")
@@ -34,7 +34,7 @@ def check_definition(path: Path) -> tuple[Saga | None, list[Problem]]:
     saga, problems = load(source, _fetch)
     if saga is None:
         return None, problems
-    return saga, sorted([*problems, *lint(saga)], key=lambda p: (p.place.line, p.place.column))
+    return saga, in_order([*problems, *lint(saga)], source)
 
 
 def _fetch(name: str) -> Source | str:

@@ -14,7 +14,7 @@ from sagactl.definition.model import Request, Saga
 from sagactl.definition.shape import Fault, Path
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Source
-from sagactl.source.problem import Problem, Related, Severity
+from sagactl.source.problem import Problem, Related, Severity, in_order
 from sagactl.source.reader import read
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def rebuild(source: Source, children: Mapping[str, str] | None = None) -> Saga:
 
     saga, problems = _built(source, _Family(fetch, (source.name,), checks=False))
     if saga is None:
-        raise DefinitionRejected(_sorted(problems))
+        raise DefinitionRejected(_sorted(problems, source))
     return saga
 
 
@@ -156,7 +156,7 @@ def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
 
     node, problems = read(source)
     if node is None:
-        return None, _sorted(problems)
+        return None, _sorted(problems, source)
     faults = shape_faults(node)
     unread = list(problems)
     problems += _new([fault.problem for fault in faults], unread)
@@ -166,7 +166,7 @@ def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
     if isinstance(sound, Map) and (not wrong or not _still_wrong(sound, wrong)):
         saga, more = build(source, sound, family.child, family.document)
         problems += _new(more, unread)
-    return (None if any(map(_is_error, problems)) else saga), _sorted(problems)
+    return (None if any(map(_is_error, problems)) else saga), _sorted(problems, source)
 
 
 def _built(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
@@ -218,9 +218,8 @@ def _is_error(problem: Problem) -> bool:
     return problem.severity is Severity.ERROR
 
 
-def _sorted(problems: list[Problem]) -> list[Problem]:
-    told = [replace(p, message=_one_line(p.message)) for p in problems]
-    return sorted(told, key=lambda problem: (problem.place.line, problem.place.column))
+def _sorted(problems: list[Problem], source: Source) -> list[Problem]:
+    return in_order((replace(p, message=_one_line(p.message)) for p in problems), source)
 
 
 def _one_line(message: str) -> str:

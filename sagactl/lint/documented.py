@@ -35,9 +35,20 @@ class Call:
         return self.found.operation
 
     @property
-    def path_as_written(self) -> str:
-        """The request's path below the URL of its service."""
-        return marked(self.request.url).partition("?")[0]
+    def shown_path(self) -> str:
+        """The path as messages show it."""
+        return self.path.replace(MARK, "{}")
+
+    @property
+    def begins_anywhere(self) -> bool:
+        """Whether not even the first part of the path is written out."""
+        return MARK in self.path.split("/", 2)[1:2]
+
+    @property
+    def is_below_a_server(self) -> bool:
+        """Whether the whole path stands below that of one of the document's servers."""
+        full = _full_path(self.request)
+        return any(is_below(full, front) for _, front in self.document.servers)
 
     @property
     def place(self) -> Place:
@@ -61,6 +72,20 @@ class Known:
     @property
     def is_3_0(self) -> bool:
         return self.call.document.is_3_0
+
+    @property
+    def success_replies(self) -> tuple[Reply, ...]:
+        """The documented replies that count as applied."""
+        return success_replies(self)
+
+    def is_settled(self, status: int) -> bool:
+        """Whether the definition itself says what a status means, or it is a success."""
+        return outcome_of(self.request, status) is not None
+
+    @property
+    def query_names(self) -> frozenset[str]:
+        """The names in the request's query, wherever it is written."""
+        return query_names(self.request)
 
     @property
     def related(self) -> tuple[Related, ...]:
@@ -96,14 +121,18 @@ def call_of(step: Step, phase: Phase, request: Request, document: Document) -> C
 
 def _below(request: Request, document: Document) -> Iterator[str]:
     """The request's path as it may stand below a server of the document, the likeliest first."""
-    path = marked(request.url).partition("?")[0]
-    service = request.service
-    full = ("" if service is None else service_path(service)) + path
+    path, full = marked(request.url).partition("?")[0], _full_path(request)
     for _, front in document.servers:
         if is_below(full, front):
             yield full[len(front) :]
     yield path
     yield full
+
+
+def _full_path(request: Request) -> str:
+    """The path of a request with that of its service's URL before it."""
+    front = "" if request.service is None else service_path(request.service)
+    return front + marked(request.url).partition("?")[0]
 
 
 def is_below(path: str, front: str) -> bool:

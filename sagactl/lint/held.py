@@ -6,7 +6,7 @@ several forms, the one that fits best is meant.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from typing import Literal, TypeAlias
 
 from sagactl.definition.model import Saga
 from sagactl.definition.openapi.form import Form, forms
@@ -21,13 +21,8 @@ from sagactl.source.node import List, Map, Node
 from sagactl.source.place import Place
 from sagactl.source.problem import Related
 
-
-class Kind(Enum):
-    """In which ways a value does not fit."""
-
-    MISSING = "missing"
-    TYPE = "type"
-    UNKNOWN = "unknown"
+# In which way a value does not fit.
+Kind: TypeAlias = Literal["missing", "type", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +149,7 @@ class _Judging:
             return
         words = tuple(str(word) for word in form.words)
         message = f"{self._thing(value)} has not the value {_shown(said)}"
-        yield Misfit(Kind.TYPE, value.place, message + meant(str(said), words), form.pieces[0])
+        yield Misfit("type", value.place, message + meant(str(said), words), form.pieces[0])
 
     def _type(self, value: Value, form: Form, types: frozenset[str] | None) -> Iterator[Misfit]:
         if types is None or form.types is None:
@@ -163,7 +158,7 @@ class _Judging:
             return
         found = _found(types, value.compiled)
         message = f"{self._thing(value)} must be {_worded(form.types)}, and this is {found}"
-        yield Misfit(Kind.TYPE, value.place, message, _saying(form, "type"))
+        yield Misfit("type", value.place, message, _saying(form, "type"))
 
     def _map(self, value: Value, node: Map, form: Form) -> Iterator[Misfit]:
         given = {entry.name for entry in node}
@@ -175,7 +170,7 @@ class _Judging:
                     f"{self._one.call} does not send {thing}, which {self._one.operation} needs"
                 )
                 if not slip or not meant(name, tuple(given)).startswith("; did"):
-                    yield Misfit(Kind.MISSING, value.place, message, piece)
+                    yield Misfit("missing", value.place, message, piece)
         for entry in node:
             below = _part(value.compiled, entry.name)
             schemas = form.named(entry.name)
@@ -185,7 +180,7 @@ class _Judging:
                 message = f'{self._one.operation} takes no "{name}"'
                 missing = tuple(other for other in form.names if other not in given)
                 message += meant(entry.name, missing or form.names)
-                yield Misfit(Kind.UNKNOWN, entry.key.place, message, forbidding)
+                yield Misfit("unknown", entry.key.place, message, forbidding)
             elif schemas and below is not None:
                 inner = Value(name, entry.value.place, entry.value, below)
                 yield from self.misfits(inner, schemas)
@@ -225,12 +220,12 @@ class _Judging:
         if types is not None and wanted is not None and not _agree(types, wanted, is_exact=True):
             found = _found(types, value.compiled)
             message = f"{thing} must be {_worded(wanted)}, and this is {found}"
-            yield Misfit(Kind.TYPE, value.place, message, _saying(form, "type"))
+            yield Misfit("type", value.place, message, _saying(form, "type"))
             return
         words = None if form.words is None else tuple(as_text(word) or "" for word in form.words)
         if said is not None and words is not None and said not in words:
             message = f'{thing} has not the value "{said}"{meant(said, words)}'
-            yield Misfit(Kind.TYPE, value.place, message, form.pieces[0])
+            yield Misfit("type", value.place, message, form.pieces[0])
 
     def _thing(self, value: Value) -> str:
         if not value.name:

@@ -35,7 +35,7 @@ from sagactl.lint.rules import (
     wrong_content,
     wrong_type_sent,
 )
-from sagactl.source.problem import Problem, Related, Severity
+from sagactl.source.problem import Problem, Related, Severity, in_order
 
 # What cannot work first, then what is in doubt, then what is only untidy.
 RULES: tuple[Rule, ...] = (
@@ -72,7 +72,7 @@ def lint(saga: Saga) -> list[Problem]:
     # What a service says stands in each of its requests, and is told once.
     found = dict.fromkeys(problem for rule in RULES for problem in rule.check(saga))
     found.update(dict.fromkeys(_of_children(saga)))
-    return sorted(found, key=lambda problem: (problem.place.line, problem.place.column))
+    return in_order(found, saga.source)
 
 
 def _of_children(saga: Saga) -> Iterator[Problem]:

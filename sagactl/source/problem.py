@@ -3,10 +3,11 @@
 A wrong definition is a list of these and never an exception, so that every mistake is told at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sagactl.source.place import Place
+from sagactl.source.place import Place, Source
 
 
 class Severity(StrEnum):
@@ -52,6 +53,17 @@ class Problem:
     severity: Severity = Severity.ERROR
     related: tuple[Related, ...] = ()
     fix: Fix | None = None
+
+
+def in_order(problems: Iterable[Problem], source: Source) -> list[Problem]:
+    """The problems as they stand in a source; those of other sources come behind them."""
+
+    def where(problem: Problem) -> tuple[bool, str, int, int]:
+        place = problem.place
+        name = place.source.name
+        return name != source.name, name, place.line, place.column
+
+    return sorted(problems, key=where)
 
 
 def nearest(word: str, allowed: "list[str] | tuple[str, ...]") -> str | None:

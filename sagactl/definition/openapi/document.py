@@ -237,6 +237,11 @@ def is_json(media_type: str) -> bool:
     return kind in ("application/json", "*/*", "application/*") or kind.endswith("+json")
 
 
+def is_form(media_type: str) -> bool:
+    """Whether a form is among what a media type, or a range of them, stands for."""
+    return media_type.split(";")[0].strip().lower() in (FORM, "*/*", "application/*")
+
+
 def json_content(contents: tuple[Content, ...]) -> Content | None:
     """The one of several bodies that is JSON."""
     return next((content for content in contents if is_json(content.media_type)), None)

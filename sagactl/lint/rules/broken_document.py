@@ -7,12 +7,15 @@ in the document, not in the definition.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sagactl.definition.model import Saga
-from sagactl.definition.openapi.document import Document
-from sagactl.lint.documented import documented
+from sagactl.lint.described import described_calls
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from sagactl.definition.openapi.document import Document
 
 
 def check(saga: Saga) -> Iterator[Problem]:
@@ -20,11 +23,10 @@ def check(saga: Saga) -> Iterator[Problem]:
     for service in saga.services.values():
         if service.document is not None:
             touched.setdefault(service.document.name, (service.document, set()))
-    for call in documented(saga):
+    for call in described_calls(saga):
         if call.found.path is not None:
             touched[call.document.name][1].add(call.found.path)
     for document, templates in touched.values():
-        # Checking takes time to import, and most definitions name no document.
         from sagactl.definition.openapi.validity import mistakes
 
         for place, message, hint in mistakes(document, sorted(templates)):

@@ -7,13 +7,13 @@ definition while the old operation is still there.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
-from sagactl.lint.documented import known
+from sagactl.lint.described import known_calls
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
 
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for one in known(saga):
+    for one in known_calls(saga):
         if one.operation.deprecated:
             yield RULE.problem(
                 one.call.place,

@@ -9,7 +9,7 @@ nothing is said here.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Request, Saga, StatusSet
-from sagactl.lint.documented import known, outcome_of
+from sagactl.lint.described import known_calls
 from sagactl.lint.rule import Rule
 from sagactl.lint.spot import Phase
 from sagactl.source.problem import Problem, Related, Severity
@@ -19,14 +19,14 @@ UNLISTED = StatusSet(((418, 420), (427, 427), (430, 430), (432, 450), (452, 499)
 
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for one in known(saga):
+    for one in known_calls(saga):
         if one.call.phase is Phase.LOOKUP:
             continue
         for reply in one.operation.replies:
             if not reply.status.isdecimal():
                 continue
             doubt = _doubt(one.request, int(reply.status))
-            if doubt is None or outcome_of(one.request, int(reply.status)) is not None:
+            if doubt is None or one.is_settled(int(reply.status)):
                 continue
             message, hint = doubt
             yield RULE.problem(

@@ -9,7 +9,7 @@ twice. Told of POST and PATCH only; the other methods do not need the key.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
-from sagactl.lint.documented import known
+from sagactl.lint.described import known_calls
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Related, Severity
 
@@ -18,7 +18,7 @@ KEY = "Idempotency-Key"
 
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for one in known(saga):
+    for one in known_calls(saga):
         if one.request.method not in UNSAFE_AGAIN:
             continue
         said = one.request.idempotency

@@ -8,23 +8,21 @@ path, so nothing is said about it.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
-from sagactl.lint.documented import documented, is_below, service_path
+from sagactl.lint.described import described_calls
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Related, Severity
 
 
 def check(saga: Saga) -> Iterator[Problem]:
     told: set[str] = set()
-    for call in documented(saga):
+    for call in described_calls(saga):
         service = call.request.service
         if service is None or service.name in told or not service.url.is_constant:
             continue
-        fronts = [path for _, path in call.document.servers]
-        full = service_path(service) + call.path_as_written
-        if call.operation is None or any(is_below(full, front) for front in fronts):
+        if call.operation is None or call.is_below_a_server:
             continue
         told.add(service.name)
-        shown = " or ".join(dict.fromkeys(f'"{front}"' for front in fronts))
+        shown = " or ".join(dict.fromkeys(f'"{path}"' for _, path in call.document.servers))
         yield RULE.problem(
             service.url.node.place,
             f'the url of service "{service.name}" has not the path of its document\'s servers',

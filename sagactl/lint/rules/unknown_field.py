@@ -8,17 +8,14 @@ them. A query parameter that the operation does not have is told by `unknown-par
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
-from sagactl.lint.documented import known
-from sagactl.lint.held import Kind, body_misfits
+from sagactl.lint.described import misfits
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
 
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for one in known(saga):
-        for misfit in body_misfits(saga, one):
-            if misfit.kind is Kind.UNKNOWN:
-                yield RULE.problem(misfit.place, misfit.message, related=misfit.related)
+    for misfit in misfits(saga, "unknown"):
+        yield RULE.problem(misfit.place, misfit.message, related=misfit.related)
 
 
 RULE = Rule(

@@ -7,27 +7,30 @@ document has a fixed word may be any of several, and nothing is said.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sagactl.definition.model import Saga
-from sagactl.definition.openapi.route import MARK
-from sagactl.lint.documented import Call, documented
+from sagactl.lint.described import described_calls
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Related, Severity, nearest
+
+if TYPE_CHECKING:
+    from sagactl.lint.documented import Call
 
 MAX_COMPARED = 300
 
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for call in documented(saga):
+    for call in described_calls(saga):
         if call.operation is not None or not call.found.is_sure:
             continue
         if call.found.path is not None:
             yield _wrong_method(call, call.found.path)
-        elif MARK not in call.path.split("/", 2)[1:2]:
+        elif not call.begins_anywhere:
             yield _wrong_path(call)
 
 
-def _wrong_method(call: Call, path: str) -> Problem:
+def _wrong_method(call: "Call", path: str) -> Problem:
     message = f'{call.document.name} has no {call.request.method} at "{path}"'
     methods = ", ".join(call.found.methods)
     item = call.document.paths[path]
@@ -39,8 +42,8 @@ def _wrong_method(call: Call, path: str) -> Problem:
     )
 
 
-def _wrong_path(call: Call) -> Problem:
-    shown = call.path.replace(MARK, "{}")
+def _wrong_path(call: "Call") -> Problem:
+    shown = call.shown_path
     paths = list(call.document.paths)
     message = f'{call.document.name} has no path such as "{shown}"'
     close = nearest(shown, paths[:MAX_COMPARED])

@@ -6,20 +6,23 @@ service would answer 415, or the result would be lost.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sagactl.definition.model import Saga
-from sagactl.definition.openapi.document import FORM, Content, is_json
-from sagactl.lint.documented import Known, known, success_replies
-from sagactl.lint.reply_read import reply_reads
+from sagactl.lint.described import known_calls, known_reads
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Related, Severity
 
+if TYPE_CHECKING:
+    from sagactl.definition.openapi.document import Content
+    from sagactl.lint.documented import Known
+
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for one in known(saga):
+    for one in known_calls(saga):
         yield from _sent(one)
-    for read in reply_reads(saga):
-        for reply in success_replies(read.one):
+    for read in known_reads(saga):
+        for reply in read.one.success_replies:
             if reply.contents and reply.json is None and not read.anywhere:
                 message = (
                     f"the {reply.status} of {read.one.operation} is read as JSON, and offers "
@@ -29,9 +32,11 @@ def check(saga: Saga) -> Iterator[Problem]:
                 yield RULE.problem(read.place, message, related=related)
 
 
-def _sent(one: Known) -> Iterator[Problem]:
+def _sent(one: "Known") -> Iterator[Problem]:
+    from sagactl.definition.openapi.document import is_form, is_json
+
     request, accepts = one.request, one.operation.accepts
-    kinds = (("json", request.json, _takes_json), ("form", request.form, _takes_form))
+    kinds = (("json", request.json, is_json), ("form", request.form, is_form))
     for name, body, takes in kinds:
         if body is None or any(takes(content.media_type) for content in accepts):
             continue
@@ -44,16 +49,7 @@ def _sent(one: Known) -> Iterator[Problem]:
             yield RULE.problem(body.node.place, message, related=related)
 
 
-def _takes_json(media_type: str) -> bool:
-    return is_json(media_type)
-
-
-def _takes_form(media_type: str) -> bool:
-    kind = media_type.split(";")[0].strip().lower()
-    return kind in (FORM, "*/*", "application/*")
-
-
-def _offered(contents: tuple[Content, ...]) -> str:
+def _offered(contents: "tuple[Content, ...]") -> str:
     return ", ".join(f'"{content.media_type}"' for content in contents)
 
 

@@ -9,17 +9,14 @@ number may be sent as text, so there only what cannot be right is told.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
-from sagactl.lint.documented import known
-from sagactl.lint.held import Kind, body_misfits, parameter_misfits
+from sagactl.lint.described import misfits
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
 
 
 def check(saga: Saga) -> Iterator[Problem]:
-    for one in known(saga):
-        for misfit in (*body_misfits(saga, one), *parameter_misfits(saga, one)):
-            if misfit.kind is Kind.TYPE:
-                yield RULE.problem(misfit.place, misfit.message, related=misfit.related)
+    for misfit in misfits(saga, "type"):
+        yield RULE.problem(misfit.place, misfit.message, related=misfit.related)
 
 
 RULE = Rule(
