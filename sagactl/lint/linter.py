@@ -1,10 +1,12 @@
 """All the rules, and what they say of a saga.
 
 `lint` promises the same problems in the same order for the same saga, sorted by place. It reads no
-file and sends nothing; what is not well formed never gets here.
+file and sends nothing; what is not well formed never gets here. What a file's comments and the
+configuration say about that is for `judgement` to heed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from sagactl.definition.model import Saga, SubSaga
 from sagactl.lint.rule import Rule
@@ -23,6 +25,7 @@ from sagactl.lint.rules import (
     unused_service,
     useless_compensation,
 )
+from sagactl.source.place import Source
 from sagactl.source.problem import Problem, Related, Severity
 
 # What cannot work first, then what is in doubt, then what is only untidy.
@@ -43,21 +46,35 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def lint(saga: Saga) -> list[Problem]:
-    """Every problem that a rule finds, in the order in which they stand in the text."""
+# What is left of the problems of a source, once what its author says about them is heeded.
+Heed: TypeAlias = Callable[[Source, list[Problem]], list[Problem]]
+
+
+def _all_of_them(source: Source, problems: list[Problem]) -> list[Problem]:
+    return problems
+
+
+def lint(saga: Saga, heed: Heed = _all_of_them, told: Iterable[Problem] = ()) -> list[Problem]:
+    """Every problem that a rule finds, in the order in which they stand in the text.
+
+    `told` are the warnings that reading it brought; they are heeded with the rest.
+    """
+    found = dict.fromkeys(told)
     # What a service says stands in each of its requests, and is told once.
-    found = dict.fromkeys(problem for rule in RULES for problem in rule.check(saga))
-    found.update(dict.fromkeys(_of_children(saga)))
-    return sorted(found, key=lambda problem: (problem.place.line, problem.place.column))
+    found.update(dict.fromkeys(problem for rule in RULES for problem in rule.check(saga)))
+    found.update(dict.fromkeys(_of_children(saga, heed)))
+    heeded = heed(saga.source, list(found))
+    return sorted(heeded, key=lambda problem: (problem.place.line, problem.place.column))
 
 
-def _of_children(saga: Saga) -> Iterator[Problem]:
+def _of_children(saga: Saga, heed: Heed) -> Iterator[Problem]:
     """Errors of sub-sagas: each is told in its own file, and here that it cannot be carried out."""
     for step in saga.steps:
         if not isinstance(step.action, SubSaga):
             continue
-        errors = [p for p in lint(step.action.saga) if p.severity is Severity.ERROR]
+        child = step.action.saga
+        errors = [p for p in lint(child, heed) if p.severity is Severity.ERROR]
         if errors:
-            message = f'the sub-saga "{step.action.saga.source.name}" has errors'
+            message = f'the sub-saga "{child.source.name}" has errors'
             related = tuple(Related(problem.place, problem.message) for problem in errors)
             yield Problem("broken-saga", step.action.place, message, related=related)

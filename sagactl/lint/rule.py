@@ -18,7 +18,8 @@ class Rule:
 
     `code` is what people read, `number` what tools store; both are kept for ever. SG0 is the shape
     of a definition, SG1 names and data flow, SG2 the undo, SG3 calls and their outcomes, SG4
-    secrets and addresses, SG5 a service's own document, SG9 what is only untidy.
+    secrets and addresses, SG5 a service's own document, SG9 what is only untidy. `is_fixable`: some
+    of its problems come with a fix.
     """
 
     code: str
@@ -26,6 +27,7 @@ class Rule:
     summary: str
     severity: Severity
     check: Callable[[Saga], Iterator[Problem]]
+    is_fixable: bool = False
 
     def problem(
         self,
