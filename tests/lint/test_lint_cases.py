@@ -122,3 +122,10 @@ def test_what_keeps_a_saga_from_working_is_an_error_and_the_rest_a_warning() -> 
         "unsaid-hold",
         "undo-needs-result",
     }
+
+
+@each_rule
+def test_a_rule_says_so_if_it_mends(rule: Rule) -> None:
+    problems = lint(saga_of(CASES / rule.code / "bad.yaml"))
+    mends = any(problem.fix is not None for problem in problems if problem.code == rule.code)
+    assert mends is rule.is_fixable
