@@ -19,6 +19,7 @@ from sagactl.cli.refusal import Refused
 from sagactl.lint.fixing import fixed
 from sagactl.source.problem import Problem
 from sagactl.source.reader import decode, read
+from sagactl.views.carets import visible
 
 MOST_ROUNDS = 20
 
@@ -88,15 +89,14 @@ def _said(problem: Problem) -> str:
 
 def _difference(name: str, before: bytes, after: bytes) -> bytes:
     """A unified diff that patch and git can apply."""
-    one, other = (
-        (_lines(content.decode("utf-8")) for content in (before, after))
-        if (before != after)
-        else ([], [])
-    )
+    if before == after:
+        return b""
+    one, other = (_lines(content.decode("utf-8")) for content in (before, after))
     whole = []
-    for line in unified_diff(one, other, name, name):
+    shown = visible(name)  # a break in it would forge another file's change
+    for line in unified_diff(one, other, shown, shown):
         whole.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
-    return "".join(whole).encode("utf-8", "surrogateescape")
+    return "".join(whole).encode("utf-8")
 
 
 def _lines(text: str) -> list[str]:

@@ -181,7 +181,7 @@ NASTY = "50%\r\n::error::x, y: ]]> <a> & \x1b[2J \ud800 é"
 
 
 def nasty() -> Report:
-    source = Source("a,b:c%.yaml", "x: 1\n")
+    source = Source("a,b:c%\n\x1b[2J.yaml", "x: 1\n")
     place = Place(source, 1, 1, 1, 2)
     return Report((source.name,), (Problem("unknown-key", place, NASTY, NASTY),), (), "/r", True)
 
@@ -199,7 +199,7 @@ def test_a_github_command_cannot_be_broken_out_of() -> None:
     said = re.fullmatch(r"::error ([^:]*)::(.*)", line)
     assert said is not None
     properties = dict(part.split("=", 1) for part in said[1].split(","))
-    assert unescaped(properties["file"]).endswith("a,b:c%.yaml")
+    assert unescaped(properties["file"]).endswith("a,b:c%\n\\x1b[2J.yaml")
     assert (properties["line"], properties["col"], properties["endColumn"]) == ("1", "1", "1")
     assert unescaped(said[2]).startswith("50%")
 
