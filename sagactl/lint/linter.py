@@ -11,6 +11,9 @@ from typing import TypeAlias
 from sagactl.definition.model import Saga, SubSaga
 from sagactl.lint.rule import Rule
 from sagactl.lint.rules import (
+    accepted_as_done,
+    duplicate_status,
+    hidden_failure,
     maybe_skipped,
     no_compensation,
     not_before,
@@ -18,6 +21,9 @@ from sagactl.lint.rules import (
     secret_misplaced,
     undo_needs_result,
     undo_not_found,
+    undo_notifies,
+    undo_only_reads,
+    undo_repeats_action,
     unknown_name,
     unsaid_hold,
     unsaid_idempotency,
@@ -40,9 +46,15 @@ RULES: tuple[Rule, ...] = (
     unsaid_idempotency.RULE,
     no_compensation.RULE,
     undo_not_found.RULE,
+    undo_repeats_action.RULE,
+    undo_only_reads.RULE,
+    undo_notifies.RULE,
+    hidden_failure.RULE,
+    accepted_as_done.RULE,
     useless_compensation.RULE,
     unused_input.RULE,
     unused_service.RULE,
+    duplicate_status.RULE,
 )
 
 
