@@ -1,13 +1,19 @@
 """What of an address is literal and what is data, as it is written."""
 
+from collections.abc import Iterator
+
 from sagactl.definition.expression import tree_references
+from sagactl.definition.model import Saga
 from sagactl.definition.template import Fixed, Hole, Mixed, Template
 from sagactl.definition.value import as_text
+from sagactl.lint.spot import Part, spots
+
+HOLE = "\0"
 
 
-def url_parts(url: Template) -> tuple[str | Hole, ...]:
-    """The parts of an address in order: literal texts and expressions."""
-    match url.compiled:
+def template_parts(template: Template) -> tuple[str | Hole, ...]:
+    """The parts of an address or header in order: literal texts and expressions."""
+    match template.compiled:
         case Hole() as hole:
             return (hole,)
         case Mixed(parts=parts):
@@ -15,6 +21,18 @@ def url_parts(url: Template) -> tuple[str | Hole, ...]:
         case Fixed(value=value):
             return (as_text(value) or "",)
     return ()
+
+
+def urls(saga: Saga) -> Iterator[Template]:
+    """Every address of a saga: those of its services, and what its requests say."""
+    for spot in spots(saga):
+        if spot.part in (Part.SERVICE_URL, Part.REQUEST):
+            yield spot.template
+
+
+def literal(url: Template) -> str:
+    """The text of an address with a zero character in place of each expression."""
+    return "".join(HOLE if isinstance(part, Hole) else part for part in template_parts(url))
 
 
 def is_env(hole: Hole) -> bool:

@@ -12,12 +12,16 @@ from sagactl.definition.model import Saga, SubSaga
 from sagactl.lint.rule import Rule
 from sagactl.lint.rules import (
     accepted_as_done,
+    address_from_data,
     duplicate_status,
     hidden_failure,
+    literal_secret,
     maybe_skipped,
     no_compensation,
     not_before,
     pivot_place,
+    plain_http,
+    secret_in_env,
     secret_misplaced,
     undo_needs_result,
     undo_not_found,
@@ -29,6 +33,7 @@ from sagactl.lint.rules import (
     unsaid_idempotency,
     unused_input,
     unused_service,
+    url_credentials,
     useless_compensation,
 )
 from sagactl.source.place import Source
@@ -40,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     not_before.RULE,
     maybe_skipped.RULE,
     secret_misplaced.RULE,
+    address_from_data.RULE,
     pivot_place.RULE,
     unsaid_hold.RULE,
     undo_needs_result.RULE,
@@ -51,6 +57,10 @@ RULES: tuple[Rule, ...] = (
     undo_notifies.RULE,
     hidden_failure.RULE,
     accepted_as_done.RULE,
+    literal_secret.RULE,
+    secret_in_env.RULE,
+    url_credentials.RULE,
+    plain_http.RULE,
     useless_compensation.RULE,
     unused_input.RULE,
     unused_service.RULE,

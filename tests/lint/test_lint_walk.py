@@ -130,8 +130,8 @@ def test_a_name_is_known_where_it_has_a_value_and_nowhere_else(name: str) -> Non
     known = set()
     for spot in EVERYWHERE:
         problems = lint(saga_of(FULL.replace(f"env.{spot} ", f"{name} ")))
-        codes = {problem.code for problem in problems}
-        assert codes <= {"unknown-name", "secret-misplaced"}, (spot, problems)
+        # What else is wrong with such a value there (a host made of data) is no matter of names.
+        codes = {problem.code for problem in problems} & {"unknown-name", "secret-misplaced"}
         if not codes:
             known.add(spot)
     assert known == KNOWN[name]

@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterator
 
 from sagactl.definition.model import Request, Saga
-from sagactl.definition.template import Hole
-from sagactl.lint.address import url_parts
+from sagactl.lint.address import HOLE, literal
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
 
@@ -40,9 +39,8 @@ def _tells(request: Request) -> bool:
     """Whether the last word of its path, or its service, is one of messages."""
     if request.service is not None and _is_message(request.service.name):
         return True
-    literal = "".join("\0" if isinstance(part, Hole) else part for part in url_parts(request.url))
-    path = re.sub(r"^[a-z]+://[^/]*", "", literal, flags=re.IGNORECASE).partition("?")[0]
-    named = [segment for segment in path.split("/") if segment and "\0" not in segment]
+    path = re.sub(r"(?i)^[a-z]+://[^/]*", "", literal(request.url)).partition("?")[0]
+    named = [segment for segment in path.split("/") if segment and HOLE not in segment]
     return bool(named) and (named[-1] == "send" or _is_message(named[-1]))
 
 
