@@ -21,6 +21,9 @@ from sagactl.lint.rules import (
     not_before,
     pivot_place,
     plain_http,
+    retry_cut_short,
+    retry_interval,
+    saga_timeout,
     secret_in_env,
     secret_misplaced,
     undo_needs_result,
@@ -28,6 +31,7 @@ from sagactl.lint.rules import (
     undo_notifies,
     undo_only_reads,
     undo_repeats_action,
+    unheeded_word,
     unknown_name,
     unsaid_hold,
     unsaid_idempotency,
@@ -61,10 +65,14 @@ RULES: tuple[Rule, ...] = (
     secret_in_env.RULE,
     url_credentials.RULE,
     plain_http.RULE,
+    saga_timeout.RULE,
+    retry_cut_short.RULE,
+    retry_interval.RULE,
     useless_compensation.RULE,
     unused_input.RULE,
     unused_service.RULE,
     duplicate_status.RULE,
+    unheeded_word.RULE,
 )
 
 
