@@ -177,7 +177,7 @@ def _absent(node: Node, below: Path) -> tuple[str, tuple[str, ...]] | None:
 def _input(root: Json, below: Path) -> Wrong | None:
     schema, above = root, "input"
     for part in below:
-        schema = _resolved(root, schema)
+        schema = resolved(root, schema)
         if not isinstance(schema, dict):
             return None
         if isinstance(part, int):
@@ -195,7 +195,7 @@ def _input(root: Json, below: Path) -> Wrong | None:
     return None
 
 
-def _resolved(root: Json, schema: Json) -> Json:
+def resolved(root: Json, schema: Json) -> Json:
     """The schema behind a `$ref`; None where `properties` beside it say more, and for circles.
 
     Others than "#/…" are refused when the definition is read.

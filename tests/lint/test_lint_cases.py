@@ -181,6 +181,7 @@ def test_what_keeps_a_saga_from_working_is_an_error_and_the_rest_a_warning() -> 
         "unsaid-hold",
         "undo-needs-result",
         "address-from-data",
+        "type-mismatch",
     }
 
 
