@@ -12,7 +12,7 @@ from sagactl.definition.model import Saga, SubSaga
 from sagactl.lint.rule import Rule
 from sagactl.lint.rules import (
     accepted_as_done,
-    address_from_data,
+    chosen_host,
     constant_condition,
     default_misfit,
     duplicate_status,
@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
     maybe_skipped.RULE,
     type_mismatch.RULE,
     secret_misplaced.RULE,
-    address_from_data.RULE,
+    chosen_host.RULE,
     pivot_place.RULE,
     unsaid_hold.RULE,
     undo_needs_result.RULE,

@@ -180,7 +180,7 @@ def test_what_keeps_a_saga_from_working_is_an_error_and_the_rest_a_warning() -> 
         "pivot-place",
         "unsaid-hold",
         "undo-needs-result",
-        "address-from-data",
+        "chosen-host",
         "type-mismatch",
     }
 

@@ -1,4 +1,4 @@
-"""address-from-data: scheme, host or port of a URL is made of data.
+"""chosen-host: scheme, host or port of a URL is made of data.
 
 Whoever gives the input, or answers a request, would choose whom the saga talks to, with its headers
 and from inside its network. Such a request is never sent, so the step fails in every run. Data in a
@@ -49,7 +49,7 @@ def _data_in_origin(url: Template) -> Hole | None:
 
 
 RULE = Rule(
-    "address-from-data",
+    "chosen-host",
     "SG403",
     "scheme, host or port of a URL is made of data",
     Severity.ERROR,
