@@ -21,7 +21,7 @@ from sagactl.source.problem import Problem, Severity
 
 def check(saga: Saga) -> Iterator[Problem]:
     for url in urls(saga):
-        hole = _data_in_origin(url)
+        hole = _chosen_by(url)
         if hole is None:
             continue
         read = [".".join(map(str, path)) for path, _, _, _ in tree_references(hole.tree)]
@@ -31,7 +31,7 @@ def check(saga: Saga) -> Iterator[Problem]:
         yield RULE.problem(hole_place(hole), message, hint)
 
 
-def _data_in_origin(url: Template) -> Hole | None:
+def _chosen_by(url: Template) -> Hole | None:
     """The first expression that surely stands in the origin of a whole URL and reads data."""
     done = ""
     for part in template_parts(url):

@@ -72,4 +72,5 @@ RULE = Rule(
     "a condition comes to the same in every run",
     Severity.WARNING,
     check,
+    is_fixable=True,
 )

@@ -70,4 +70,5 @@ RULE = Rule(
     "a status stands twice, or where another word has it already",
     Severity.WARNING,
     check,
+    is_fixable=True,
 )

@@ -67,4 +67,5 @@ RULE = Rule(
     "an expression reads the result of a step that may be skipped",
     Severity.ERROR,
     check,
+    is_fixable=True,
 )

@@ -69,4 +69,5 @@ RULE = Rule(
     "an expression reads the result of a step that need not have run by then",
     Severity.ERROR,
     check,
+    is_fixable=True,
 )

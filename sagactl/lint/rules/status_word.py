@@ -73,4 +73,5 @@ RULE = Rule(
     "a step's status is compared with what it never is",
     Severity.WARNING,
     check,
+    is_fixable=True,
 )

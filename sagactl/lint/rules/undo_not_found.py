@@ -61,4 +61,5 @@ RULE = Rule(
     'a DELETE that undoes takes "not found" for a failure',
     Severity.WARNING,
     check,
+    is_fixable=True,
 )

@@ -60,4 +60,5 @@ RULE = Rule(
     "a word that nobody heeds where it stands",
     Severity.WARNING,
     check,
+    is_fixable=True,
 )

@@ -50,5 +50,10 @@ def _fix(reference: Reference, wrong: Wrong) -> Fix | None:
 
 
 RULE = Rule(
-    "unknown-name", "SG101", "an expression reads a name that does not exist", Severity.ERROR, check
+    "unknown-name",
+    "SG101",
+    "an expression reads a name that does not exist",
+    Severity.ERROR,
+    check,
+    is_fixable=True,
 )
