@@ -30,11 +30,13 @@ DOORS = {
     "jsonschema": ("definition/schema.py",),
     "referencing": ("definition/schema.py",),
     "httpx": (
+        "participants/exchange.py",
         "participants/web.py",
         "participants/transport.py",
         "participants/connection.py",
     ),
     "h11": ("participants/transport.py", "participants/connection.py"),
+    "dotenv": ("cli/env_file.py",),
     "tinydb": ("journal/tinydb_table.py",),
     "typer": ("cli/",),
     "rich": ("views/",),

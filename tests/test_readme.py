@@ -89,6 +89,14 @@ def test_the_picture_of_the_states_is_drawn_from_the_table() -> None:
         assert str(state) in README
 
 
+def test_the_picture_of_a_saga_is_what_graph_draws(cli: Cli) -> None:
+    shutil.copytree(DEFINITIONS, cli.folder / "definitions")
+    begin = next(command for command, _ in stories() if "--id demo " in command)
+    assert cli(*shlex.split(begin)[1:]).status == 1
+    drawn = cli("graph", "demo", "--format", "mermaid").out
+    assert f"<!-- graph demo -->\n```mermaid\n{drawn}```" in README
+
+
 def test_every_state_of_a_saga_is_documented() -> None:
     for state in SagaState:
         assert f"`{state}`" in README

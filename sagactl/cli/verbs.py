@@ -57,6 +57,7 @@ def plan(
     file: option.Definition,
     inputs: option.Inputs = None,
     input_file: option.InputFile = None,
+    env_file: option.EnvFile = None,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Show what would be sent, in which order, and what undoes it. Sends nothing.
@@ -64,7 +65,9 @@ def plan(
     Example: sagactl plan order.yaml -i order_id=42
     """
     from sagactl.cli import defining
+    from sagactl.cli.env_file import add_environment
 
+    add_environment(env_file or [])
     defining.plan(file, inputs or [], input_file, output)
 
 
@@ -91,6 +94,9 @@ def run(
     sandbox: option.Sandbox = False,
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -104,6 +110,8 @@ def run(
     Example: sagactl run order.yaml -i order_id=42 -i amount=4200
     """
     from sagactl.cli import running
+    from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.refusal import Refused
     from sagactl.cli.state_file import state_files
 
@@ -111,9 +119,11 @@ def run(
         raise Refused("--batch brings inputs and IDs: it goes without -i, --input-file and --id")
     if batch is None and id_from is not None:
         raise Refused("--id-from says where a line of --batch has its ID")
+    add_environment(env_file or [])
     files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
     start = running.Start(
-        file, fail or [], tag or [], secrets_file, files, sandbox, waits=not no_wait
+        file, fail or [], tag or [], secrets_file, files, sandbox, not no_wait, log
     )
     if batch is not None:
         raise typer.Exit(running.run_batch(start, batch, id_from, concurrency))
@@ -178,6 +188,9 @@ def resume(
     reason: option.Why = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -194,14 +207,14 @@ def resume(
     Example: sagactl resume 3fk2
     """
     from sagactl.cli import resuming, running
+    from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(
-        state_files(state, allow_network=allow_network_state),
-        fail or [],
-        secrets_file,
-        waits=not no_wait,
-    )
+    add_environment(env_file or [])
+    files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
+    wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
     going = resuming.going(extend, again or [], definition, reason)
     if dry_run:
         raise typer.Exit(resuming.compare(ids or [], wish, going, output))
@@ -213,6 +226,9 @@ def compensate(
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -223,14 +239,14 @@ def compensate(
     Example: sagactl compensate 3fk2 --reason "the customer called"
     """
     from sagactl.cli import resuming, running
+    from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(
-        state_files(state, allow_network=allow_network_state),
-        fail or [],
-        secrets_file,
-        waits=not no_wait,
-    )
+    add_environment(env_file or [])
+    files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
+    wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
     raise typer.Exit(resuming.compensate(run_id, reason, wish, output))
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from sagactl.definition.address import WHOLE
 from sagactl.definition.asking import Asking, Silence
+from sagactl.definition.auth import read_auth
 from sagactl.definition.duration import parse_duration, parse_pause
 from sagactl.definition.graph import find_cycle
 from sagactl.definition.model import (
@@ -89,7 +90,8 @@ class _Building:
             problem = Problem("not-yet", openapi.place, message, severity=Severity.WARNING)
             self.problems.append(problem)
         limit = _plain(node.get("max_concurrency"), None)
-        return Service(str(name.value), name.place, url, limit)
+        auth = read_auth(node, self._template, self._tell)
+        return Service(str(name.value), name.place, url, limit, auth)
 
     def _steps(self) -> tuple[Step, ...]:
         nodes = self._node.get("steps")

@@ -24,9 +24,9 @@ def template_parts(template: Template) -> tuple[str | Hole, ...]:
 
 
 def urls(saga: Saga) -> Iterator[Template]:
-    """Every address of a saga: those of its services, and what its requests say."""
+    """Every address of a saga: of its services and their token services, and of its requests."""
     for spot in spots(saga):
-        if spot.part in (Part.SERVICE_URL, Part.REQUEST):
+        if spot.part in (Part.SERVICE_URL, Part.TOKEN_URL, Part.REQUEST):
             yield spot.template
 
 

@@ -6,6 +6,9 @@ Conservative: a name or text counts only where hardly anything else is called or
 import re
 from collections.abc import Iterator
 
+from sagactl.definition.model import Basic, Bearer, ClientCredentials, Saga
+from sagactl.definition.template import Template
+
 _NAME = re.compile(
     r"(?i)(?:^|[_.-])(?:password|passwd|passphrase|pwd|secret|client_?secret|api_?key|"
     r"access_?token|refresh_?token|auth_?token|private_?key|secret_?key)$"
@@ -71,3 +74,15 @@ def looks_random(text: str) -> bool:
         and any(map(str.islower, run))
         for run in _RANDOM.findall(text)
     )
+
+
+def proofs(saga: Saga) -> Iterator[tuple[str, Template]]:
+    """What in the `auth` of services proves who is asking."""
+    for service in saga.services.values():
+        match None if service.auth is None else service.auth.scheme:
+            case Basic(password=password):
+                yield "password", password
+            case Bearer(token=token):
+                yield "bearer", token
+            case ClientCredentials(client_secret=secret):
+                yield "client_secret", secret

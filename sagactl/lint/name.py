@@ -22,6 +22,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 }
 STEP_MEMBERS = ("result", "status", "error")
 ELSEWHERE = {
+    "input": "who sends is the same for every saga; only env and secrets say it",
     "saga": "a saga has its own names only once it has its id",
     "steps": "it is known once the saga runs: in steps and in the saga's output",
     "step": "it is known in the steps' own expressions",
@@ -53,6 +54,8 @@ class Wrong:
 
 def roots_at(spot: Spot) -> tuple[str, ...]:
     """The names an expression at this spot can begin with, `secrets` apart."""
+    if spot.part in (Part.AUTH, Part.TOKEN_URL):
+        return ("env",)
     known = ["input", "env"]
     if spot.part is not Part.ID:
         known.append("saga")
@@ -80,7 +83,7 @@ def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
     """What is wrong about a name read at a spot, or None."""
     root, below = str(path[0]), path[1:]
     if root == "secrets":
-        return _unnamed(root) if not below and spot.part is Part.HEADERS else None
+        return _unnamed(root) if not below and spot.part in (Part.HEADERS, Part.AUTH) else None
     known = roots_at(spot)
     if root not in known:
         if root in ELSEWHERE:

@@ -107,6 +107,8 @@ SHAPE: tuple[Code, ...] = (
         "A lookup is asked when nobody knows what happened: it must change nothing."),
     _mistake("065", "settle-twice", "`settle` in a step and in its lookup",
         "Once is enough."),
+    _mistake("066", "two-auths", "a service that says twice who sends",
+        "One of `basic`, `bearer` and `oauth2`, or an `Authorization` header of its own."),
     _mistake("070", "expression-syntax", "an expression that cannot be read",
         "The message stands under the very part that is wrong."),
     _mistake("071", "unknown-function", "a function that expressions do not have",

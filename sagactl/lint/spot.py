@@ -17,7 +17,15 @@ from sagactl.definition.expression import (
     Tree,
     children,
 )
-from sagactl.definition.model import Request, Saga, Sleep, Step, SubSaga
+from sagactl.definition.model import (
+    Auth,
+    ClientCredentials,
+    Request,
+    Saga,
+    Sleep,
+    Step,
+    SubSaga,
+)
 from sagactl.definition.template import Template, holes, tree_place
 from sagactl.source.place import Place
 
@@ -27,6 +35,8 @@ class Part(StrEnum):
 
     ID = "id"
     SERVICE_URL = "url"
+    AUTH = "auth"
+    TOKEN_URL = "token_url"
     WHEN = "when"
     FOR_EACH = "for_each"
     SLEEP = "sleep"
@@ -66,9 +76,15 @@ class Spot:
             return (
                 f'the "{self.part}" of {"an" if self.phase is Phase.ACTION else "a"} {self.phase}'
             )
-        if self.part is Part.SERVICE_URL:
-            return 'the "url" of a service'
+        if self.part in (Part.SERVICE_URL, Part.AUTH, Part.TOKEN_URL):
+            return f'the "{self.part}" of a service'
         return f'"{self.part}"'
+
+
+def _part_of(auth: Auth | None, template: Template) -> Part:
+    scheme = None if auth is None else auth.scheme
+    is_url = isinstance(scheme, ClientCredentials) and template is scheme.token_url
+    return Part.TOKEN_URL if is_url else Part.AUTH
 
 
 def spots(saga: Saga) -> Iterator[Spot]:
@@ -77,6 +93,8 @@ def spots(saga: Saga) -> Iterator[Spot]:
         yield Spot(saga.id, Part.ID)
     for service in saga.services.values():
         yield Spot(service.url, Part.SERVICE_URL)
+        for template in service.auth.templates() if service.auth is not None else ():
+            yield Spot(template, _part_of(service.auth, template))
     for step in saga.steps:
         yield from step_spots(step)
     if saga.output is not None:

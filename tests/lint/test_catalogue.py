@@ -14,7 +14,7 @@ from sagactl.lint.linter import RULES
 PACKAGE = Path(__file__).parent.parent.parent / "sagactl"
 ROOMS = ("source", "definition", "lint")
 # Calls whose first argument is a code, and the places that hand on a code they were given.
-EMITTERS = ("Problem", "_tell", "_mistake_at", "ExpressionRejected")
+EMITTERS = ("tell", "Problem", "_tell", "_mistake_at", "ExpressionRejected")
 HANDED_ON = ("code", "error.code", "self.code")
 
 each_code = pytest.mark.parametrize("code", CATALOGUE, ids=lambda code: code.code)

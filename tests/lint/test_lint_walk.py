@@ -20,6 +20,10 @@ services:
     url: ${{ env.SHOP_URL }}
     idempotency: key
     headers: {X-Service: "${{ env.HEADER }}"}
+    auth: {basic: {username: "${{ env.USER }}", password: "${{ secrets.PASSWORD }}"}}
+  bank:
+    url: ${{ env.BANK_URL }}
+    auth: {oauth2: {token_url: "${{ env.TOKEN_URL }}", client_id: shop, client_secret: "${{ secrets.S }}"}}
 steps:
   - name: one
     service: shop

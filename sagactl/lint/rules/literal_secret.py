@@ -3,7 +3,8 @@
 A definition is read by many, kept with every run and pushed to places that forget nothing. A secret
 that stood there once must be replaced. Told of keys that their issuers make recognizable (sk_live_,
 ghp_, AKIA, xoxb-, JSON Web Tokens, private keys), even in a remark; of what is written out in
-Authorization, Cookie and X-Api-Key; and of fields called password, client_secret, api_key and such.
+Authorization, Cookie, X-Api-Key and the `auth` of a service; and of fields called password,
+client_secret, api_key and such.
 
     wrong:  headers: {Authorization: Bearer 3xAmpl3}
     right:  headers: {Authorization: "Bearer ${{ secrets.SHOP_TOKEN }}"}
@@ -19,6 +20,7 @@ from sagactl.lint.credential import (
     is_literal_credential,
     known_secrets,
     looks_random,
+    proofs,
 )
 from sagactl.lint.rule import Rule
 from sagactl.lint.spot import Part, requests, spots
@@ -27,6 +29,7 @@ from sagactl.source.place import Place
 from sagactl.source.problem import Problem, Severity
 
 HINT = 'write "${{ secrets.NAME }}" in a header, and replace the secret: it is known now'
+AUTH_HINT = 'write "${{ secrets.NAME }}", and replace the secret: it is known now'
 
 
 def check(saga: Saga) -> Iterator[Problem]:
@@ -43,6 +46,12 @@ def check(saga: Saga) -> Iterator[Problem]:
             if is_credential_header(name) and written and not any(known_secrets(literal)):
                 message = f'the header "{name}" is written out, and it proves who is asking'
                 yield RULE.problem(value.node.place, message, HINT)
+    for name, proof in proofs(saga):
+        literal = "".join(p for p in template_parts(proof) if isinstance(p, str))
+        if proof.is_constant and not any(known_secrets(literal)):
+            yield RULE.problem(
+                proof.node.place, f'"{name}" of the "auth" is written out', AUTH_HINT
+            )
     for spot in spots(saga):
         if spot.part in (Part.JSON, Part.FORM, Part.INPUT):
             yield from _fields(spot.template.node)

@@ -22,7 +22,7 @@ def check(saga: Saga) -> Iterator[Problem]:
         match reference.path:
             case ("env", str(name), *_) if is_credential_variable(name):
                 hint = f'read it as "secrets.{name}", from SAGACTL_SECRET_{name}'
-                if spot.part is not Part.HEADERS:
+                if spot.part not in (Part.HEADERS, Part.AUTH):
                     hint += ", and send it in a header"
                 message = f'"env.{name}" is kept with the run, and it is called like a secret'
                 yield RULE.problem(reference.place, message, hint)
