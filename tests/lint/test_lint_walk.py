@@ -21,9 +21,6 @@ services:
     idempotency: key
     headers: {X-Service: "${{ env.HEADER }}"}
     auth: {basic: {username: "${{ env.USER }}", password: "${{ secrets.PASSWORD }}"}}
-  bank:
-    url: ${{ env.BANK_URL }}
-    auth: {oauth2: {token_url: "${{ env.TOKEN_URL }}", client_id: shop, client_secret: "${{ secrets.S }}"}}
 steps:
   - name: one
     service: shop
@@ -56,6 +53,15 @@ output: ${{ env.OUTPUT }}
 """
 
 
+BANK = """\
+saga: child
+services:
+  bank:
+    url: ${{ env.BANK_URL }}
+    auth: {oauth2: {token_url: "${{ env.TOKEN_URL }}", client_id: shop, client_secret: "${{ secrets.S }}"}}
+steps:
+  - {name: one, service: bank, action: PUT /one, compensation: none}
+"""
 CHILD = """\
 saga: child
 steps:
@@ -76,7 +82,7 @@ def test_the_walk_passes_every_template_that_a_saga_has() -> None:
 
 
 def test_every_part_and_every_phase_is_walked() -> None:
-    walked = list(spots(saga_of(FULL)))
+    walked = [*spots(saga_of(FULL)), *spots(saga_of(BANK))]
     assert {spot.part for spot in walked} == set(Part)
     assert {spot.phase for spot in walked} == {None, *Phase}
 
