@@ -31,11 +31,13 @@ DOORS = {
     "jsonschema": ("definition/schema.py", "definition/openapi/validity.py"),
     "referencing": ("definition/schema.py", "definition/openapi/validity.py"),
     "httpx": (
+        "participants/exchange.py",
         "participants/web.py",
         "participants/transport.py",
         "participants/connection.py",
     ),
     "h11": ("participants/transport.py", "participants/connection.py"),
+    "dotenv": ("cli/env_file.py",),
     "tinydb": ("journal/tinydb_table.py",),
     "typer": ("cli/",),
     "rich": ("views/",),

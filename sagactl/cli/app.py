@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from sagactl.cli import intervention, verbs
+from sagactl.cli import intervention, observation, verbs
 
 app = typer.Typer(
     name="sagactl",
@@ -18,10 +18,12 @@ app = typer.Typer(
 app.command()(verbs.init)
 app.command()(verbs.lint)
 app.command()(verbs.plan)
+app.command()(observation.graph)
 app.command()(verbs.run)
 app.command("list")(verbs.list_runs)
 app.command()(verbs.show)
 app.command()(verbs.history)
+app.command()(observation.watch)
 app.command()(verbs.resume)
 app.command()(verbs.compensate)
 app.command()(intervention.resolve)

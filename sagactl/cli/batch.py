@@ -171,7 +171,9 @@ class _Batch:
         if kept is not None and saga_state(kept.plan, kept.run) in ENDED:
             return kept.run
         clock = stage.clock if kept is None else SystemClock(kept.run.updated_at)
-        driver = Driver(begin.plan, journal, web, clock, gate=gate, waits=stage.waits)
+        driver = Driver(
+            begin.plan, journal, web, clock, hear=stage.log.hear, gate=gate, waits=stage.waits
+        )
         self._drivers.add(driver)
         try:
             if kept is None:

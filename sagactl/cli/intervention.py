@@ -4,15 +4,28 @@ from typing import Annotated
 
 import typer
 
-from sagactl.cli import option
+from sagactl.cli import completion, option
 from sagactl.cli.option import Format
 
 
 def resolve(
     run_id: option.RunId,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that is known about.")],
+    step: Annotated[
+        str,
+        typer.Argument(
+            metavar="STEP",
+            help="The step that is known about.",
+            autocompletion=completion.doubtful_steps,
+        ),
+    ],
     outcome: Annotated[
-        str, typer.Option("--as", metavar="OUTCOME", help="completed, failed or compensated.")
+        str,
+        typer.Option(
+            "--as",
+            metavar="OUTCOME",
+            help="completed, failed or compensated.",
+            autocompletion=completion.resolutions,
+        ),
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")],
     result: Annotated[

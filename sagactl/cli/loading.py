@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+from sagactl.cli.configuration import configuration_for
 from sagactl.cli.refusal import Refused
 from sagactl.definition.loader import load
 from sagactl.definition.model import Saga
+from sagactl.lint.judgement import judged
 from sagactl.lint.linter import lint
 from sagactl.source.place import Source
 from sagactl.source.problem import Problem, Severity, in_order
@@ -28,13 +30,27 @@ def check_definition(path: Path) -> tuple[Saga | None, list[Problem]]:
         text = path.read_bytes()
     except OSError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    source, problems = decode(text, str(path))
+    return check_text(text, str(path))
+
+
+def check_text(content: bytes, name: str) -> tuple[Saga | None, list[Problem]]:
+    """The saga of a file's content, and every problem in it that counts, in the text's order.
+
+    Raises Refused where the project's configuration cannot be understood.
+    """
+    source, problems = decode(content, name)
     if source is None:
         return None, problems
     saga, problems = load(source, _fetch)
-    if saga is None:
-        return None, problems
-    return saga, in_order([*problems, *lint(saga)], source)
+    if saga is not None:
+        return saga, lint(saga, _heeded, problems)
+    settings = configuration_for(name).settings
+    counted = judged(source, problems, settings, is_whole=False)
+    return None, in_order(counted, source)
+
+
+def _heeded(source: Source, problems: list[Problem]) -> list[Problem]:
+    return judged(source, problems, configuration_for(source.name).settings)
 
 
 def _fetch(name: str) -> Source | str:
@@ -58,21 +74,25 @@ def load_definition(path: Path) -> Saga:
 
 
 def find_definitions(paths: list[Path]) -> list[Path]:
-    """The files named, and in folders every YAML file with a top-level `saga:`."""
+    """The files named, and in folders every YAML file with a top-level `saga:`, each once.
+
+    What the configuration excludes is left out of folders; a file that is named is meant.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             found.extend(sorted(file for file in _yaml_files(path) if _looks_like_saga(file)))
         else:
             found.append(path)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _yaml_files(folder: Path) -> "list[Path]":
     files: list[Path] = []
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        files.extend(Path(root, name) for name in names if name.endswith(SUFFIXES))
+        inside = [Path(root, name) for name in names if name.endswith(SUFFIXES)]
+        files.extend(p for p in inside if not configuration_for(str(p)).excludes(str(p)))
     return files
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from sagactl.cli import completion
+
 
 class Format(StrEnum):
     TABLE = "table"
@@ -16,6 +18,17 @@ class Format(StrEnum):
 class LintFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
+
+
+class GraphFormat(StrEnum):
+    TREE = "tree"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
 
 
 State = Annotated[
@@ -50,6 +63,21 @@ InputFile = Annotated[
 SecretsFile = Annotated[
     Path | None, typer.Option("--secrets-file", help="Secrets as NAME=value lines.")
 ]
+EnvFile = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="Environment variables as NAME=value lines; what is set already stays. Repeatable.",
+    ),
+]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Tell every attempt on stderr, in one line.")
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="FILE", help="Add a JSON line for every attempt to it."),
+]
 Faults = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,9 +89,21 @@ Faults = Annotated[
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Exit 5 rather than wait for a retry that is due later.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="ID", help="A saga's ID, or the beginning of one.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A saga's ID, or the beginning of one.",
+        autocompletion=completion.run_ids,
+    ),
+]
 RunIds = Annotated[
-    list[str] | None, typer.Argument(metavar="ID…", help="IDs, or the beginnings of them.")
+    list[str] | None,
+    typer.Argument(
+        metavar="ID…",
+        help="IDs, or the beginnings of them.",
+        autocompletion=completion.run_ids,
+    ),
 ]
 Tags = Annotated[
     list[str] | None,
@@ -71,9 +111,16 @@ Tags = Annotated[
 ]
 Statuses = Annotated[
     list[str] | None,
-    typer.Option("--status", help="Only sagas in this state, or in one of these."),
+    typer.Option(
+        "--status",
+        help="Only sagas in this state, or in one of these.",
+        autocompletion=completion.states,
+    ),
 ]
-OfSaga = Annotated[str | None, typer.Option("--saga", help="Only this saga's runs.")]
+OfSaga = Annotated[
+    str | None,
+    typer.Option("--saga", help="Only this saga's runs.", autocompletion=completion.sagas),
+]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="DURATION", help="Only what began since.")
 ]
@@ -107,9 +154,31 @@ Rate = Annotated[
 ]
 Again = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="STEP", help="Try a failed step again; nothing undone yet."),
+    typer.Option(
+        "--from",
+        metavar="STEP",
+        help="Try a failed step again; nothing undone yet.",
+        autocompletion=completion.failed_steps,
+    ),
 ]
 Other = Annotated[
     Path | None, typer.Option("--definition", metavar="FILE", help="Go on with another definition.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether the --definition fits.")]
+Linted = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Files, folders to search for sagas, or - for stdin (default: .).", metavar="PATH…"
+    ),
+]
+LintForm = Annotated[
+    LintFormat | None,
+    typer.Option("-o", "--format", help="How problems are printed.", show_default="text"),
+]
+StdinName = Annotated[
+    str | None,
+    typer.Option("--stdin-filename", metavar="NAME", help="What stdin is called, and lies beside."),
+]
+CodeToExplain = Annotated[
+    str | None, typer.Option("--explain", metavar="CODE", help="The manual of a code or number.")
+]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.exit import Exit
+from sagactl.cli.refusal import Refused
 from sagactl.engine.clock import SystemClock
 from sagactl.engine.driver import Driver
 from sagactl.engine.group_commit import DirectCommit
@@ -51,6 +53,7 @@ class Stage:
     clock: SystemClock = field(default_factory=SystemClock)
     ledger: Path | None = None  # set: in the sandbox
     faults: Sequence[str] = ()
+    log: AttemptLog = field(default_factory=AttemptLog)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,15 @@ async def _perform(
     async with AsyncExitStack() as stack:
         web = await participants(stack, plan, stage)
         journal = DirectCommit(stage.store)
-        driver = Driver(plan, journal, web, stage.clock, watcher.watch, waits=stage.waits)
+        driver = Driver(
+            plan,
+            journal,
+            web,
+            stage.clock,
+            watcher.watch,
+            hear=stage.log.hear,
+            waits=stage.waits,
+        )
         stage.store.reserve(RESERVED_PER_STEP * len(plan.steps))
         with Signals(driver, watcher) as signals:
             run = await driver.drive(run, *opening)
@@ -116,8 +127,13 @@ class _Nap:
 
 async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web":
     """Whoever answers the calls, until the stack is closed."""
+    from sagactl.participants.tls import TlsUnreadable, check_files
     from sagactl.participants.web import Web
 
+    try:
+        check_files(plan.saga)
+    except TlsUnreadable as error:
+        raise Refused(f"{error}; nothing was sent") from None
     connect_to = None
     if stage.ledger is not None:
         connect_to = await _sandbox(stack, plan, stage)

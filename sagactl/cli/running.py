@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.beginning import (
     Begin,
     checked_faults,
@@ -48,6 +49,7 @@ class Wish:
     fail: list[str]
     secrets_file: Path | None
     waits: bool
+    log: AttemptLog
 
     def open(self, kept: Kept, other: "Redefinition | None" = None) -> "_Opened":
         return _Opened(self, kept, other)
@@ -77,7 +79,7 @@ class _Opened:
             self._stack = stack.pop_all()
         ledger = wish.files.ledger if kept.sandbox else None
         clock = SystemClock(fresh.run.updated_at)
-        return fresh, Stage(store, secrets, wish.waits, clock, ledger, faults)
+        return fresh, Stage(store, secrets, wish.waits, clock, ledger, faults, wish.log)
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
@@ -94,6 +96,7 @@ class Start:
     files: StateFiles
     sandbox: bool
     waits: bool
+    log: AttemptLog
 
     def prepare(self) -> tuple[Begin, dict[str, str]]:
         """What every run begins with, and the secrets; all that is wrong is told before."""
@@ -110,7 +113,14 @@ class Start:
         """The open store, and who answers."""
         with self.files.open(sandbox=self.sandbox, create=True) as store:
             ledger = self.files.ledger if self.sandbox else None
-            yield Stage(store, secrets, waits=self.waits, ledger=ledger, faults=begin.faults)
+            yield Stage(
+                store,
+                secrets,
+                waits=self.waits,
+                ledger=ledger,
+                faults=begin.faults,
+                log=self.log,
+            )
 
 
 def run(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagactl.cli.refusal import Refused
+from sagactl.cli.state_path import DEFAULT, ledger_path, sandbox_path
 from sagactl.definition.loader import rebuild
 from sagactl.journal.store import RunNotFound, Store
 from sagactl.machine.event import Event
@@ -24,10 +25,6 @@ from sagactl.source.place import Source
 if TYPE_CHECKING:
     from sagactl.journal.export import ExportStore
     from sagactl.journal.tinydb_store import TinyDBStore
-
-DEFAULT = Path(".sagactl/state.json")
-SANDBOX_NAME = "sandbox.json"
-LEDGER_NAME = "sandbox.ledger.jsonl"
 
 
 @dataclass(frozen=True)
@@ -40,15 +37,11 @@ class StateFiles:
 
     @property
     def sandbox(self) -> Path:
-        return self.real.with_name(self._own(SANDBOX_NAME))
+        return sandbox_path(self.real)
 
     @property
     def ledger(self) -> Path:
-        return self.real.with_name(self._own(LEDGER_NAME))
-
-    def _own(self, name: str) -> str:
-        """The name, made this state's own where several share a folder."""
-        return name if self.real.name == DEFAULT.name else f"{self.real.stem}.{name}"
+        return ledger_path(self.real)
 
     def path(self, *, sandbox: bool) -> Path:
         return self.sandbox if sandbox else self.real

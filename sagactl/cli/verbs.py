@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import option
-from sagactl.cli.option import Format, LintFormat
+from sagactl.cli.option import Format
 
 
 def init(
@@ -26,26 +26,38 @@ def init(
 
 
 def lint(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Files, or folders to search for sagas (default: .).", metavar="PATH…"),
-    ] = None,
-    form: Annotated[LintFormat, typer.Option("--format", help="text or json.")] = LintFormat.TEXT,
+    paths: option.Linted = None,
+    form: option.LintForm = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can only be meant.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change.")] = False,
+    stdin_filename: option.StdinName = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List every code.")] = False,
+    explain: option.CodeToExplain = None,
 ) -> None:
     """Find every mistake in definitions, with its place, its code and what would be right.
 
+    A comment "# sagactl: ignore[CODE]" behind a line says that it is meant. On GitHub Actions
+    annotations are printed too, unless a --format is named.
+
     Example: sagactl lint definitions --strict
     """
-    from sagactl.cli import defining
+    from sagactl.cli import linting
 
-    raise typer.Exit(defining.lint(paths or [Path()], form, strict=strict))
+    if rules or explain is not None:
+        linting.tell_rules(explain, form)
+        return
+    wish = linting.Wish(
+        paths or [Path()], form, strict, fix or diff, only_shows=diff, stdin_name=stdin_filename
+    )
+    raise typer.Exit(linting.lint(wish))
 
 
 def plan(
     file: option.Definition,
     inputs: option.Inputs = None,
     input_file: option.InputFile = None,
+    env_file: option.EnvFile = None,
     output: option.Output = Format.TABLE,
 ) -> None:
     """Show what would be sent, in which order, and what undoes it. Sends nothing.
@@ -53,7 +65,9 @@ def plan(
     Example: sagactl plan order.yaml -i order_id=42
     """
     from sagactl.cli import defining
+    from sagactl.cli.env_file import add_environment
 
+    add_environment(env_file or [])
     defining.plan(file, inputs or [], input_file, output)
 
 
@@ -80,6 +94,9 @@ def run(
     sandbox: option.Sandbox = False,
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -93,6 +110,8 @@ def run(
     Example: sagactl run order.yaml -i order_id=42 -i amount=4200
     """
     from sagactl.cli import running
+    from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.refusal import Refused
     from sagactl.cli.state_file import state_files
 
@@ -100,9 +119,11 @@ def run(
         raise Refused("--batch brings inputs and IDs: it goes without -i, --input-file and --id")
     if batch is None and id_from is not None:
         raise Refused("--id-from says where a line of --batch has its ID")
+    add_environment(env_file or [])
     files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
     start = running.Start(
-        file, fail or [], tag or [], secrets_file, files, sandbox, waits=not no_wait
+        file, fail or [], tag or [], secrets_file, files, sandbox, not no_wait, log
     )
     if batch is not None:
         raise typer.Exit(running.run_batch(start, batch, id_from, concurrency))
@@ -167,6 +188,9 @@ def resume(
     reason: option.Why = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -183,14 +207,14 @@ def resume(
     Example: sagactl resume 3fk2
     """
     from sagactl.cli import resuming, running
+    from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(
-        state_files(state, allow_network=allow_network_state),
-        fail or [],
-        secrets_file,
-        waits=not no_wait,
-    )
+    add_environment(env_file or [])
+    files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
+    wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
     going = resuming.going(extend, again or [], definition, reason)
     if dry_run:
         raise typer.Exit(resuming.compare(ids or [], wish, going, output))
@@ -202,6 +226,9 @@ def compensate(
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
     fail: option.Faults = None,
     no_wait: option.NoWait = False,
+    verbose: option.Verbose = False,
+    log_file: option.LogFile = None,
+    env_file: option.EnvFile = None,
     secrets_file: option.SecretsFile = None,
     state: option.State = None,
     allow_network_state: option.NetworkState = False,
@@ -212,14 +239,14 @@ def compensate(
     Example: sagactl compensate 3fk2 --reason "the customer called"
     """
     from sagactl.cli import resuming, running
+    from sagactl.cli.attempt_log import attempt_log
+    from sagactl.cli.env_file import add_environment
     from sagactl.cli.state_file import state_files
 
-    wish = running.Wish(
-        state_files(state, allow_network=allow_network_state),
-        fail or [],
-        secrets_file,
-        waits=not no_wait,
-    )
+    add_environment(env_file or [])
+    files = state_files(state, allow_network=allow_network_state)
+    log = attempt_log(log_file, files, verbose=verbose)
+    wish = running.Wish(files, fail or [], secrets_file, not no_wait, log)
     raise typer.Exit(resuming.compensate(run_id, reason, wish, output))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.address import WHOLE
 from sagactl.definition.asking import Asking, Called, Silence
+from sagactl.definition.auth import read_auth
 from sagactl.definition.duration import parse_duration, parse_pause
 from sagactl.definition.graph import find_cycle
 from sagactl.definition.model import (
@@ -96,7 +97,8 @@ class _Building:
         if isinstance(path, Scalar):
             document, problems = self._documents(path)
             self.problems.extend(problems)
-        return Service(str(name.value), name.place, url, limit, document)
+        auth = read_auth(node, self._template, self._tell)
+        return Service(str(name.value), name.place, url, limit, document, auth)
 
     def _steps(self) -> tuple[Step, ...]:
         nodes = self._node.get("steps")

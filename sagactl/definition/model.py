@@ -82,6 +82,57 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Basic:
+    """User name and password (RFC 7617)."""
+
+    username: Template
+    password: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token (RFC 6750)."""
+
+    token: Template
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """An access token by client credentials (RFC 6749, 4.4)."""
+
+    token_url: Template
+    client_id: Template
+    client_secret: Template
+    scope: Template | None = None
+    audience: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM, by paths from where sagactl runs: a certificate, its key, who is trusted."""
+
+    place: Place
+    cert: str | None = None
+    key: str | None = None
+    ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How requests to a service say who sends them."""
+
+    scheme: Basic | Bearer | ClientCredentials | None
+    tls: Tls | None = None
+
+    def templates(self) -> Iterator[Template]:
+        """Every template in it."""
+        for name in getattr(self.scheme, "__dataclass_fields__", ()):
+            template = getattr(self.scheme, name)
+            if template is not None:
+                yield template
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A named HTTP endpoint; at most `max_concurrency` requests are under way at it.
 
@@ -93,6 +144,7 @@ class Service:
     url: Template
     max_concurrency: int | None = None
     document: "Document | None" = field(default=None, repr=False, compare=False)
+    auth: Auth | None = None
 
 
 @dataclass(frozen=True, slots=True)

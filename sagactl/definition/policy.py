@@ -66,6 +66,8 @@ def saga_templates(saga: Saga) -> Iterator[Template]:
         yield saga.id
     for service in saga.services.values():
         yield service.url
+        if service.auth is not None:
+            yield from service.auth.templates()
     for step in saga.steps:
         yield from step_templates(step)
     if saga.output is not None:

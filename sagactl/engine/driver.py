@@ -28,6 +28,7 @@ from typing import Any, Protocol
 from sagactl.definition.model import OutcomeKind, Service
 from sagactl.engine.clock import Clock
 from sagactl.engine.gate import Gate
+from sagactl.machine.attempted import Attempted
 from sagactl.machine.command import Call, Note, Outcome, Phase
 from sagactl.machine.event import (
     ActionBegan,
@@ -43,6 +44,7 @@ from sagactl.machine.state import saga_state
 from sagactl.machine.verdict import verdict
 
 Watch = Callable[[Event, Run], None]
+Hear = Callable[[Attempted], None]
 
 BEGAN: dict[Phase, type[AttemptBegan]] = {
     Phase.ACTION: ActionBegan,
@@ -66,7 +68,10 @@ class Journal(Protocol):
 
 
 class Driver:
-    """Drives one run. `watch` sees every event once it is durable, with the run it led to."""
+    """Drives one run. `watch` sees every event once it is durable, with the run it led to.
+
+    `hear` is told of every attempt as soon as it has ended, durable or not; it must not raise.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Driver:
         clock: Clock,
         watch: Watch = lambda event, run: None,
         *,
+        hear: Hear = lambda attempted: None,
         gate: Gate | None = None,
         waits: bool = True,
     ) -> None:
@@ -84,6 +90,7 @@ class Driver:
         self._participant = participant
         self._clock = clock
         self._watch = watch
+        self._hear = hear
         self._waits = waits  # False: end where there is nothing to do but wait for a due time
         self._gate = gate or Gate()
         self._blocked: list[Service] = []  # where this run waits for a place
@@ -201,12 +208,15 @@ class Driver:
             self._watch(event, after)
 
     async def _send(self, call: Call) -> Outcome:
+        began_at, outcome = self._clock.now(), CUT
         try:
-            return await self._participant.send(call)
+            outcome = await self._participant.send(call)
         except asyncio.CancelledError:
             if not self._cut:
                 raise
-            return CUT
+        run = self._now_standing
+        self._hear(Attempted(self._plan, run, call, outcome, began_at, self._clock.now()))
+        return outcome
 
     async def _wait(self, wake_at: float | None) -> None:
         """Until an attempt ended, the due time came, or a signal did; ended attempts are judged."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import NamedTuple
 
 from sagactl.journal import disk, lock
 from sagactl.journal.codec import build, decode, plain_record
@@ -22,11 +23,19 @@ from sagactl.journal.document import Document, parse_document
 from sagactl.journal.refusal import RunAmbiguous, RunHeld, RunNotFound, StateDamaged, refusing
 from sagactl.journal.store import Append, Summary, demand_distinct, newest_first, summary_after
 from sagactl.journal.tinydb_table import JournalDB, JournalStorage, numbered
-from sagactl.journal.volume import Volume
+from sagactl.journal.volume import Mark, Volume
 from sagactl.journal.writer import Writer
 from sagactl.machine.event import Event
 
 SUMMARY_FIELDS = tuple(field.name for field in fields(Summary))
+
+
+class Standing(NamedTuple):
+    """How far a run has come: what a list shows of it, and how many events it has."""
+
+    state: str
+    events: int
+    updated_at: float
 
 
 class TinyDBStore:
@@ -105,6 +114,18 @@ class TinyDBStore:
         if kept is None:
             raise RunNotFound(run_id)
         return kept[1]
+
+    def moved(self, since: Mark | None) -> tuple[dict[str, Standing], Mark]:
+        """Where the runs stand that moved since a mark; at first all. See Volume.moved."""
+        self._refresh()
+        runs, mark = self._volume.moved(since)
+        found = (self._summary(0, run) for run in runs)
+        return {s.run_id: Standing(s.state, count, s.updated_at) for s, count in found}, mark
+
+    def stamps(self) -> tuple[disk.Stamp | None, disk.Stamp | None]:
+        """What tells the files from what they were; nothing of them is read."""
+        with refusing(self._path):
+            return disk.stamp(self._path), disk.stamp(self._volume.log_path)
 
     def find(self, prefix: str) -> str:
         self._refresh()

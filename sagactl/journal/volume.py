@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from sagactl.journal import disk
 from sagactl.journal.codec import FORMAT
@@ -27,6 +28,13 @@ FIRST_POSITION = 1
 def log_path(path: Path) -> Path:
     """Where the log of the state at `path` is."""
     return path.with_name(f"{path.name}.log")
+
+
+class Mark(NamedTuple):
+    """Up to where somebody has seen a state: a log as it was opened, and how many bytes of it."""
+
+    log: Log | None
+    size: int
 
 
 class Volume:
@@ -105,6 +113,19 @@ class Volume:
     def runs(self) -> dict[int, Document]:
         """The documents of all runs."""
         return self.documents("runs")
+
+    def moved(self, since: Mark | None) -> tuple[list[Document], Mark]:
+        """The runs that commits changed since a mark, and the mark to ask with next time.
+
+        Where the log was opened anew, because of a compaction or of a commit that was taken back,
+        it is all of them: whoever asks knows how many events of each were seen.
+        """
+        mark = Mark(self.log, 0 if self.log is None else self.log.size)
+        if since is None or self.log is None or since.log is not self.log:
+            return list(self.runs().values()), mark
+        index, log = self.log.index, self.log
+        places = [p for _, p in index.runs.values() if p.offset >= since.size]
+        return [log.document(place) for place in places], mark
 
     def documents(self, table: str) -> dict[int, Document]:
         """Every document of a table."""

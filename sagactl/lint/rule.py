@@ -11,6 +11,10 @@ from sagactl.definition.model import Saga
 from sagactl.source.place import Place
 from sagactl.source.problem import Fix, Problem, Related, Severity, nearest
 
+# How alike a word must be to be written in place of another, and no second one so: more than for a
+# question.
+CLOSE = 0.75
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -18,7 +22,8 @@ class Rule:
 
     `code` is what people read, `number` what tools store; both are kept for ever. SG0 is the shape
     of a definition, SG1 names and data flow, SG2 the undo, SG3 calls and their outcomes, SG4
-    secrets and addresses, SG5 a service's own document, SG9 what is only untidy.
+    secrets and addresses, SG5 a service's own document, SG9 what is only untidy. `is_fixable`: some
+    of its problems come with a fix.
     """
 
     code: str
@@ -26,6 +31,7 @@ class Rule:
     summary: str
     severity: Severity
     check: Callable[[Saga], Iterator[Problem]]
+    is_fixable: bool = False
 
     def problem(
         self,
@@ -48,3 +54,11 @@ def meant(word: str, allowed: tuple[str, ...]) -> str:
         return ": there are none"
     shown = ", ".join(f'"{name}"' for name in allowed[:12])
     return f": there {'is' if len(allowed) == 1 else 'are'} {shown}" + (", …" * (len(allowed) > 12))
+
+
+def sole_candidate(word: str, allowed: tuple[str, ...]) -> str | None:
+    """The one allowed word that `word` can be a slip of the pen for; None where there are two."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, allowed, n=2, cutoff=CLOSE)
+    return close[0] if len(close) == 1 else None

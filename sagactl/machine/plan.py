@@ -110,21 +110,26 @@ def expanded(plan: Plan, run: Run) -> Plan:
     plan = plan.base or plan
     if not run.members:
         return plan
-    sizes = tuple(
-        (path, None if members.items is None else len(members.items))
-        for path, members in run.members.items()
-    )
-    return _expanded(plan, sizes)
+    return _expanded(plan, tuple(_sizes(run).items()))
 
 
-def unfolded(plan: Plan) -> Plan:
-    """The plan with the steps of every sub-saga, as they can be told before any run."""
-    begun: dict[str, int | None] = {}
-    steps = list(plan)
+def unfolded(plan: Plan, run: Run | None = None) -> Plan:
+    """The plan with the steps of every sub-saga, as far as they can be told before it begins."""
+    plan = plan.base or plan
+    begun = {} if run is None else _sizes(run)
+    steps = [each for planned in plan for each in _with_members(planned, begun)]
     while fresh := [s for s in steps if s.child is not None and s.name not in begun]:
         begun.update((planned.name, None) for planned in fresh)
         steps = [each for planned in plan for each in _with_members(planned, begun)]
     return _plan(plan.saga, steps)
+
+
+def _sizes(run: Run) -> dict[str, int | None]:
+    """For how many instances each step that has begun stands; None for a sub-saga."""
+    return {
+        path: None if members.items is None else len(members.items)
+        for path, members in run.members.items()
+    }
 
 
 @lru_cache(maxsize=256)

@@ -38,6 +38,9 @@ class FaultKind(Enum):
     TLS_CERTIFICATE = ("bad certificate", NOT_SENT, False)
     TLS_HANDSHAKE = ("TLS handshake failed", NOT_SENT, True)
     PROXY = ("the proxy refused", NOT_SENT, True)
+    NO_TOKEN = ("no access token", NOT_SENT, True)
+    # Wrong credentials stay wrong until somebody mends them.
+    TOKEN_REFUSED = ("the token service refused", NOT_SENT, False)
     UNEXPECTED_BEFORE = ("unexpected error before sending", NOT_SENT, True)
     WRITE = ("connection lost while sending", UNKNOWN, True)
     READ_TIMEOUT = ("read timed out", UNKNOWN, True)

@@ -6,6 +6,8 @@ Deliberately not promised: to find a secret that a service has transformed.
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
+from urllib.parse import quote, quote_plus
 
 from sagactl.source.node import Json
 
@@ -19,7 +21,7 @@ class Redaction:
     """Replaces each of a set of secrets by `***`."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
+        forms = {form for secret in secrets for form in _forms(secret)}
         # The longest first: where one secret is the beginning of another, no rest of it may stay.
         self._forms = sorted(filter(None, forms), key=lambda form: (-len(form), form))
         self._long = [form for form in self._forms if len(form) >= MIN_LENGTH_IN_RESULTS]
@@ -44,6 +46,16 @@ class Redaction:
                 if _differ(names, value) or _differ(items, value.values()):
                     return dict(zip(names, items, strict=True))
         return value
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """A secret as it may come back: as it is, in JSON, in a URL, in a form."""
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    with suppress(UnicodeEncodeError):  # half a character, as an environment may have it
+        yield quote(secret, safe="")
+        yield quote_plus(secret)
 
 
 def _differ(masked: Iterable[Json], seen: Iterable[Json]) -> bool:

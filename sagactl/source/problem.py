@@ -73,3 +73,23 @@ def nearest(word: str, allowed: "list[str] | tuple[str, ...]") -> str | None:
 
     close = get_close_matches(word, allowed, n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def surely_meant(word: str, allowed: "list[str] | tuple[str, ...]") -> str | None:
+    """The one allowed word that is a single slip away, where no other one comes near; or None.
+
+    A slip is a letter too many, too few, another one, or two that changed places. Short words are
+    a slip away from too much.
+    """
+    slips = [other for other in allowed if len(other) > 3 and _is_slip(word, other)]
+    return slips[0] if len(slips) == 1 else None
+
+
+def _is_slip(one: str, other: str) -> bool:
+    if one == other or abs(len(one) - len(other)) > 1:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    at = min(len(one), len(other)) if same is None else same
+    rest, wanted = one[at:], other[at:]
+    swapped = rest[1:2] + rest[:1] + rest[2:] == wanted
+    return swapped or rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:]

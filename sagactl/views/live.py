@@ -18,14 +18,14 @@ from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.run import Attempts, Run, StepRun
 from sagactl.machine.state import SagaState, is_backwards, saga_state
 from sagactl.views.carets import visible
-from sagactl.views.glyph import MARKS, SPINNER
+from sagactl.views.glyph import MARKS, SPINNER, STYLES
 from sagactl.views.lines import LineWatcher
 from sagactl.views.members import member_words, shown_names
 from sagactl.views.summary import said_elapsed, verdict_line
 from sagactl.views.veil import Veil, veil_of
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
 Clock = Callable[[], float]
@@ -33,17 +33,6 @@ Clock = Callable[[], float]
 FRAMES_PER_SECOND = 10
 # The head, the verdict, two ellipses and the line below them all.
 LINES_BESIDE_STEPS = 5
-STYLES = {
-    S.PENDING: "dim",
-    S.EXECUTING: "cyan",
-    S.COMPLETED: "green",
-    S.FAILED: "red",
-    S.UNKNOWN: "yellow",
-    S.COMPENSATING: "magenta",
-    S.COMPENSATED: "blue",
-    S.STUCK: "bold yellow",
-    S.SKIPPED: "dim",
-}
 STATE_STYLES = {
     SagaState.COMPLETED: "bold green",
     SagaState.FAILED: "bold red",
@@ -87,15 +76,10 @@ class LiveRun:
     """The steps of a run, redrawn ten times a second."""
 
     def __init__(self, plan: Plan, stream: TextIO, clock: Clock) -> None:
-        from rich.console import Console
         from rich.live import Live
 
-        self._plan = plan
-        self._clock = clock
-        self._seen: _Seen | None = None
-        self._is_over = False
-        steadfast = cast(IO[str], _Steadfast(stream))
-        self._console = Console(file=steadfast, highlight=False, emoji=False, markup=False)
+        self._console = steadfast_console(stream)
+        self._table = RunTable(plan, self._console, clock)
         self._live = Live(
             console=self._console,
             get_renderable=self.frame,
@@ -111,7 +95,7 @@ class LiveRun:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._is_over = True
+        self._table.is_over = True
         self._live.__exit__(None, None, None)
 
     def say(self, text: str) -> None:
@@ -122,10 +106,46 @@ class LiveRun:
         self._live.refresh()  # what was drawn below it is the frame before
 
     def watch(self, event: e.Event, run: Run) -> None:
+        self._table.watch(event, run)
+
+    def frame(self) -> "RenderableType":
+        """The table as it is now."""
+        return self._table.frame()
+
+
+class RunTable:
+    """A run as it is drawn: a head, a line for each step, and a verdict once it `is_over`."""
+
+    def __init__(self, plan: Plan, console: "Console", clock: Clock) -> None:
+        self.is_over = False
+        self._plan = plan
+        self._console = console
+        self._clock = clock
+        self._seen: _Seen | None = None
+
+    def watch(self, event: e.Event, run: Run, plan: Plan | None = None) -> None:
+        """Take note of an event; `plan` where the run has another one since."""
+        self._plan = plan or self._plan
         seen = self._seen or _Seen(run, veil_of(self._plan, run), event.at)
         if isinstance(event, e.ChildBegan):
             seen = replace(seen, veil=veil_of(self._plan, run))
         self._seen = seen.after(event, run)
+
+    @property
+    def height(self) -> int:
+        """How many lines the whole of it takes."""
+        seen = self._seen
+        return 0 if seen is None else len(shown_names(self._plan, seen.run)) + LINES_BESIDE_STEPS
+
+    def head(self) -> "Text":
+        """The run in one line."""
+        from rich.text import Text
+
+        seen = self._seen
+        if seen is None:
+            return Text("")
+        now = seen.run.updated_at if self.is_over else self._clock()
+        return self._head(seen, saga_state(self._plan, seen.run), now)
 
     def frame(self) -> "RenderableType":
         """The table as it is now."""
@@ -136,9 +156,9 @@ class LiveRun:
         if seen is None:
             return Text("")
         state = saga_state(self._plan, seen.run)
-        now = seen.run.updated_at if self._is_over else self._clock()
+        now = seen.run.updated_at if self.is_over else self._clock()
         rows: list[RenderableType] = [self._head(seen, state, now), *self._steps(seen, now)]
-        if state in STATE_STYLES and (self._is_over or state is not SagaState.STUCK):
+        if state in STATE_STYLES and (self.is_over or state is not SagaState.STUCK):
             rows.append(Text(visible(verdict_line(self._plan, seen.run)), STATE_STYLES[state]))
         return Group(*rows)
 
@@ -159,7 +179,7 @@ class LiveRun:
         names = shown_names(self._plan, seen.run)
         first, last = 0, len(names)
         room = self._console.size.height - LINES_BESIDE_STEPS
-        if not self._is_over and last > room > 0:
+        if not self.is_over and last > room > 0:
             focus = names.index(seen.last) if seen.last in names else 0
             first = max(0, min(focus - room // 2, last - room))
             last = first + room
@@ -195,7 +215,7 @@ class LiveRun:
             yield _one_line(parts, " ")
 
     def _mark(self, step: StepRun, now: float) -> str:
-        if step.in_flight and not self._is_over:
+        if step.in_flight and not self.is_over:
             return SPINNER[int(now * FRAMES_PER_SECOND) % len(SPINNER)]
         return MARKS[step.state]
 
@@ -281,6 +301,14 @@ def _path(attempts: Attempts) -> str:
 
 def _attempt(attempts: Attempts) -> str:
     return f"  (attempt {attempts.count})" if attempts.count > 1 else ""
+
+
+def steadfast_console(stream: TextIO) -> "Console":
+    """A console that takes nothing for markup, and no notice when its terminal has gone."""
+    from rich.console import Console
+
+    steadfast = cast(IO[str], _Steadfast(stream))
+    return Console(file=steadfast, highlight=False, emoji=False, markup=False)
 
 
 class _Steadfast:

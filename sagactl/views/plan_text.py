@@ -75,18 +75,7 @@ def _step_lines(
     number: int, planned: PlannedStep, preview: "_Preview", previous: str | None
 ) -> list[str]:
     step = planned.step
-    chain = (previous,) if previous else ()
-    notes = []
-    if planned.needs != chain:
-        notes.append(f"needs {', '.join(planned.needs)}" if planned.needs else "starts at once")
-    if step.when is not None:
-        notes.append("only if its condition is true")
-    if step.for_each is not None:
-        at_once = step.for_each.max_parallel
-        how = "one after the other" if at_once == 1 else f"{at_once} at once"
-        notes.append(f"for each of {_written(step.for_each.items)}, {how}")
-    if step.pivot:
-        notes.append("the point of no return")
+    notes = step_notes(planned, previous)
     head = f"{number}. {planned.name}" + (f"  ({'; '.join(notes)})" if notes else "")
     does = _does(planned, preview)
     if step.request is None:
@@ -105,12 +94,45 @@ def _step_lines(
     return lines
 
 
-def _does(planned: PlannedStep, preview: "_Preview") -> str | None:
+def step_notes(planned: PlannedStep, previous: str | None) -> list[str]:
+    """When and how often a step is carried out, where that is not simply after the one above."""
+    step, notes = planned.step, []
+    if planned.needs != ((previous,) if previous else ()):
+        notes.append(f"needs {', '.join(planned.needs)}" if planned.needs else "starts at once")
+    if step.when is not None:
+        notes.append("only if its condition is true")
+    if step.for_each is not None:
+        at_once = step.for_each.max_parallel
+        how = "one after the other" if at_once == 1 else f"{at_once} at once"
+        notes.append(f"for each of {_written(step.for_each.items)}, {how}")
+    if step.pivot:
+        notes.append("the point of no return")
+    return notes
+
+
+def action_as_written(planned: PlannedStep) -> str:
+    """What a step does, in the definition's words."""
     match planned.step.action:
         case Sleep(duration=duration):
             return f"sleeps for {_written(duration)}"
         case SubSaga(saga=saga):
             return f"the sub-saga {saga.name} ({saga.source.name})"
+        case Request() as request:
+            return request_as_written(request)
+
+
+def request_as_written(request: Request) -> str:
+    """Method, service and address of a request, in the definition's words."""
+    node = request.url.node
+    address = str(node.value) if isinstance(node, Scalar) else ""
+    whole = request.service is None or is_whole(request.url)
+    service = "" if whole or request.service is None else f"{request.service.name}:"
+    return f"{request.method} {service}{address}"
+
+
+def _does(planned: PlannedStep, preview: "_Preview") -> str | None:
+    if planned.step.request is None:
+        return action_as_written(planned)
     return preview.said(planned.step.request, planned, Phase.ACTION)
 
 
@@ -204,8 +226,4 @@ class _Preview:
                 sending = render(request, scope_of(self._run, planned.name, phase))
                 sending = self._veil.sending(sending)
                 return " ".join(filter(None, (sending.method, sending.url, sending.body)))
-        node = request.url.node
-        address = str(node.value) if isinstance(node, Scalar) else ""
-        whole = request.service is None or is_whole(request.url)
-        service = "" if whole or request.service is None else f"{request.service.name}:"
-        return f"{request.method} {service}{address}"
+        return request_as_written(request)

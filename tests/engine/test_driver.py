@@ -10,6 +10,7 @@ from machine.world import PLACE, SOURCE, request, started, template
 from sagactl.definition.model import Idempotency, Lookup, OnUnknown, OutcomeKind, Saga, Step
 from sagactl.engine.driver import Driver
 from sagactl.machine import event as e
+from sagactl.machine.attempted import Attempted
 from sagactl.machine.command import Call, Outcome
 from sagactl.machine.plan import make_plan
 from sagactl.machine.run import Run, reopenings, replay
@@ -264,6 +265,45 @@ def test_cut_records_what_was_in_flight_as_unknown() -> None:
     run = asyncio.run(driver.drive(None, started(CHAIN)))
     assert run.step("a").state == "unknown"
     assert saga_state(planned, run) is SagaState.PENDING
+
+
+def test_every_attempt_is_heard_of_with_its_outcome_and_how_long_it_took() -> None:
+    clock = StillClock(at=5.0)
+
+    class Slow(Scripted):
+        async def send(self, call: Call) -> Outcome:
+            clock.at += 2.5
+            return await super().send(call)
+
+    heard: list[Attempted] = []
+    planned = make_plan(CHAIN)
+    participant = Slow({"b action": [NOT_SENT, REJECTED]})
+    driver = Driver(planned, Kept(), participant, clock, hear=heard.append)
+    run = asyncio.run(driver.drive(None, started(CHAIN)))
+    assert saga_state(planned, run) is SagaState.FAILED
+    assert [(each.call.step, each.call.phase, each.outcome) for each in heard] == [
+        ("a", "action", APPLIED),
+        ("b", "action", NOT_SENT),
+        ("b", "action", REJECTED),
+        ("a", "compensation", APPLIED),
+    ]
+    assert [each.ended_at - each.began_at for each in heard] == [2.5] * 4
+    assert {each.run.id for each in heard} == {run.id}
+
+
+def test_an_attempt_that_is_cut_off_is_heard_of_as_unknown() -> None:
+    heard: list[Attempted] = []
+
+    class Hanging(Scripted):
+        async def send(self, call: Call) -> Outcome:
+            asyncio.get_running_loop().call_soon(driver.cut)
+            await asyncio.Event().wait()
+            raise AssertionError("never")
+
+    planned = make_plan(CHAIN)
+    driver = Driver(planned, Kept(), Hanging(), StillClock(), hear=heard.append)
+    asyncio.run(driver.drive(None, started(CHAIN)))
+    assert [each.outcome.kind for each in heard] == [OutcomeKind.UNKNOWN]
 
 
 def test_without_waiting_the_loop_ends_where_only_time_is_missing() -> None:

@@ -38,6 +38,8 @@ FAULTS = {
     FaultKind.TLS_CERTIFICATE: (NOT_SENT, False),
     FaultKind.TLS_HANDSHAKE: (NOT_SENT, True),
     FaultKind.PROXY: (NOT_SENT, True),
+    FaultKind.NO_TOKEN: (NOT_SENT, True),
+    FaultKind.TOKEN_REFUSED: (NOT_SENT, False),
     FaultKind.UNEXPECTED_BEFORE: (NOT_SENT, True),
     FaultKind.WRITE: (UNKNOWN, True),
     FaultKind.READ_TIMEOUT: (UNKNOWN, True),

@@ -18,6 +18,16 @@ def test_a_secret_quoted_as_json_is_found() -> None:
     assert Redaction(['a"b\\c']).text(r'{"k": "a\"b\\c"}') == '{"k": "***"}'
 
 
+def test_a_secret_is_found_however_it_comes_back() -> None:
+    redaction = Redaction(['a"é &'])
+    for form in (r"a\"é &", r"a\"\u00e9 &", "a%22%C3%A9%20%26", "a%22%C3%A9+%26"):
+        assert redaction.text(f"<{form}>") == "<***>"
+
+
+def test_half_a_character_is_a_secret_like_another() -> None:
+    assert Redaction(["ab\udc80"]).text("<ab\udc80>") == "<***>"
+
+
 def test_an_empty_secret_replaces_nothing() -> None:
     assert Redaction([""]).text("abc") == "abc"
 
