@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sagactl.cli.exit import Exit
-from sagactl.cli.loading import check_text, find_definitions
+from sagactl.cli.loading import check_text, find_definitions, read_no_more
 from sagactl.cli.option import LintFormat
 from sagactl.cli.printing import note, print_lines, print_problems
 from sagactl.cli.refusal import Refused
@@ -72,7 +72,10 @@ def lint(wish: Wish) -> Exit:
 def content_of(file: Path) -> bytes:
     """What a file holds, or standard input; raises Refused."""
     try:
-        return sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
+        if file == STDIN:
+            return read_no_more(sys.stdin.buffer)
+        with file.open("rb") as opened:
+            return read_no_more(opened)
     except OSError as error:
         raise Refused(f"{file}: cannot be read: {error.strerror}") from None
 

@@ -6,6 +6,7 @@ parse. All mistakes are told at once; a saga comes out only where there are none
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 from sagactl.definition.address import WHOLE
@@ -27,9 +28,10 @@ from sagactl.definition.model import (
 from sagactl.definition.template import Template, parse_template
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place, Source
-from sagactl.source.problem import Problem, Related, Severity, nearest
+from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, Severity, nearest
 
-MOST_COMPARED = 300
+# In characters: what all requests together may take from services and defaults.
+MAX_REPEATED = 2 * 1024 * 1024
 KINDS = ("request", "sleep", "saga")
 # What speaks of a request, and of what became of it.
 OF_A_REQUEST = ("service", "lookup", "on_unknown", "budget", "settle", "timeout", "example")
@@ -41,10 +43,16 @@ Child: TypeAlias = Callable[[Scalar], tuple[Saga | None, list[Problem]]]
 def build(source: Source, node: Map, child: Child) -> tuple[Saga | None, list[Problem]]:
     """The saga of a map that has the right shape, or None with the problems that forbid it."""
     building = _Building(source, node, child)
-    saga = building.saga()
+    saga = None
+    with suppress(_TooMuch):
+        saga = building.saga()
     failed = any(problem.severity is Severity.ERROR for problem in building.problems)
     # What a service says wrongly is met again in each of its requests, and told once.
     return (None if failed else saga), list(dict.fromkeys(building.problems))
+
+
+class _TooMuch(Exception):
+    """Nothing more is built; the problem is told already."""
 
 
 class _Building:
@@ -56,6 +64,8 @@ class _Building:
         self._services: dict[str, Service] = {}
         self._silences: dict[str, Map] = {}
         self._defaults = node.get("defaults")
+        self._repeated = 0
+        self._sizes: dict[int, int] = {}
 
     def saga(self) -> Saga:
         node = self._node
@@ -101,6 +111,8 @@ class _Building:
         steps: list[Step] = []
         above: str | None = None
         for item in items:
+            if self._is_full:
+                break
             step = self._step(item, above)
             above = step.name
             steps.append(step)
@@ -244,7 +256,23 @@ class _Building:
             defaults=self._defaults if isinstance(self._defaults, Map) else None,
             compensates=key == "compensation",
         )
+        self._pay_for(silence, line)
         return Asking(self.problems, silence).request(line, service, result)
+
+    def _pay_for(self, silence: Silence, line: Scalar) -> None:
+        """Count what a request repeats of its service and the defaults; raises _TooMuch."""
+        self._repeated += sum(
+            self._size_of(said) for said in (silence.service, silence.defaults) if said is not None
+        )
+        if self._repeated > MAX_REPEATED:
+            message = "what services and defaults say is repeated in too many requests"
+            self._tell("file-too-large", line.place, message)
+            raise _TooMuch
+
+    def _size_of(self, said: Map) -> int:
+        if id(said) not in self._sizes:
+            self._sizes[id(said)] = _size(said)
+        return self._sizes[id(said)]
 
     def _service_of(self, step: Map, own: Map | None, line: Scalar) -> Service | None:
         named = own.get("service") if own is not None else None
@@ -278,9 +306,11 @@ class _Building:
     def _check_needs(self, nodes: list[Map], steps: list[Step]) -> None:
         names = {step.name: step.place for step in steps}
         written: dict[tuple[str, str], Place] = {}
-        for node, step in zip(nodes, steps, strict=True):
+        for node, step in zip(nodes, steps, strict=False):  # fewer steps, where it is full
             needs = node.get("needs")
             for need in needs.items if isinstance(needs, List) else ():
+                if self._is_full:
+                    return
                 name = str(plain(need))
                 written[step.name, name] = need.place
                 if name == step.name:
@@ -298,6 +328,11 @@ class _Building:
         message = f"these steps need one another: {' → '.join([*cycle, cycle[0]])}"
         problem = Problem("needs-cycle", places[0][1], message, related=related)
         self.problems.append(problem)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether more is wrong already than will be told."""
+        return len(self.problems) > MAX_PROBLEMS
 
     def _template(self, node: Node | None, *, bare: bool = False) -> Template | None:
         if node is None:
@@ -324,9 +359,19 @@ def has_pivot(saga: Saga | None) -> bool:
 
 
 def _meant(name: str, known: Mapping[str, object]) -> str:
-    # Likeness costs a look at every name: a generated file with thousands goes without.
-    close = nearest(name, list(known)) if len(known) <= MOST_COMPARED else None
+    close = nearest(name, list(known))
     return f'; did you mean "{close}"?' if close else ""
+
+
+def _size(node: Node) -> int:
+    """About how many characters a node was written with."""
+    match node:
+        case Scalar():
+            return 1 + len(node.raw)
+        case List():
+            return 1 + sum(map(_size, node.items))
+        case Map():
+            return 1 + sum(1 + len(entry.name) + _size(entry.value) for entry in node)
 
 
 def _entries(node: Node | None) -> Iterator[tuple[Scalar, Node]]:
