@@ -8,6 +8,7 @@ given the files: `--peer 'check-jsonschema=check-jsonschema --schemafile schema/
 
 import argparse
 import os
+import resource
 import shlex
 import subprocess
 import sys
@@ -35,6 +36,18 @@ def rounds_of(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
             work()
             taken[name].append(time.perf_counter() - began)
     return taken
+
+
+def processor_s(work: Callable[[], object]) -> float:
+    """What a work costs all processors together: on a busy machine it is all that can be told."""
+
+    def spent() -> float:
+        kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
+
+    began = spent()
+    work()
+    return spent() - began
 
 
 def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
@@ -65,7 +78,12 @@ def worker_rows(files: list[Path], rounds: int) -> list[list[str]]:
             rounds,
         )
         faster = ratios(taken["one"], taken["all"])
-        rows.append([str(count), spread(taken["one"]), spread(taken["all"]), spread(faster)])
+        dearer = ratios(
+            [processor_s(lambda s=some: all_checked(s, "", cores)) for _ in range(rounds)],
+            [processor_s(lambda s=some: all_checked(s, "", 1)) for _ in range(rounds)],
+        )
+        spreads = map(spread, (taken["one"], taken["all"], faster, dearer))
+        rows.append([str(count), *spreads])
     return rows
 
 
@@ -122,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = written(Path(folder), max(wish.files, max(COUNTS)))
         print(machine_words(Path(folder)), "\n")
-        head = ["files", "one process, s", "all cores, s", "times as fast"]
+        head = ["files", "one process, s", "all cores, s", "times as fast", "times the work"]
         print(table(head, worker_rows(files, wish.rounds)), "\n")
         print(goal_table(goals(files[: wish.files], peers, wish.rounds)))
 
