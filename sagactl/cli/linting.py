@@ -20,8 +20,8 @@ from sagactl.source.problem import Problem, Severity
 from sagactl.views.lint_report import Report
 
 STDIN = Path("-")
-# Below this a second process saves less than people notice: tests/bench/lint.py tells.
-FEW = 100
+# Below this a second process saves less than a tenth of a second: tests/bench/lint.py tells.
+FEW = 40
 MOST_WORKERS = 8
 # Where the services that run us say the repository lies.
 ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
