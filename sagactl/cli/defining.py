@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
+from sagactl.cli.exit import Exit
 from sagactl.cli.loading import load_definition
 from sagactl.cli.option import Format
-from sagactl.cli.printing import print_lines, print_value
+from sagactl.cli.printing import note, print_lines, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.scaffold import SCAFFOLD
+from sagactl.source.node import Json
 
 
 def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) -> None:
@@ -27,6 +30,44 @@ def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) 
         print_lines(plan_lines(planned, run))
     else:
         print_value(plan_document(planned, run), output)
+
+
+def check_plan(file: Path, golden: Path, output: Format) -> Exit:
+    """Print in what the plan is not as it was kept in the file `golden`."""
+    from sagactl.machine.plan import make_plan
+    from sagactl.views.plan_change import change_lines
+    from sagactl.views.plan_text import plan_document
+
+    now = plan_document(make_plan(load_definition(file)), None)
+    write = f"sagactl plan {quote(str(file))} -o json > {quote(str(golden))}"
+    lines = change_lines(_kept_plan(golden, write), now)
+    if output is Format.TABLE:
+        print_lines(lines)
+    else:
+        print_value(list(lines), output)
+    if not lines:
+        note(f"{file}: the plan is as {golden} has it")
+        return Exit.OK
+    note(f"{file}: the plan is not as {golden} has it; where it is meant: {write}")
+    return Exit.FAILED
+
+
+def _kept_plan(golden: Path, write: str) -> Json:
+    from sagactl.source.json_text import JsonRejected, parse_json
+    from sagactl.views.plan_change import plan_objection
+
+    try:
+        kept = parse_json(golden.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refused(f"{golden}: is not there; to write it: {write}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{golden}: cannot be read: {error}") from None
+    except JsonRejected as error:
+        raise Refused(f"{golden}: is not JSON: {error}") from None
+    objection = plan_objection(kept)
+    if objection is not None:
+        raise Refused(f"{golden}: {objection}; to write it anew: {write}")
+    return kept
 
 
 def init(folder: Path) -> None:

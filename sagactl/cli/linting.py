@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sagactl.cli.exit import Exit
-from sagactl.cli.loading import check_text, find_definitions
+from sagactl.cli.loading import check_text, find_definitions, read_no_more
 from sagactl.cli.option import LintFormat
 from sagactl.cli.printing import note, print_lines, print_problems
 from sagactl.cli.refusal import Refused
@@ -20,8 +20,9 @@ from sagactl.source.problem import Problem, Severity
 from sagactl.views.lint_report import Report
 
 STDIN = Path("-")
-# Below this a second process costs more than it saves: see `_all_checked`.
-FEW = 100
+# Below this a second process saves less than a tenth of a second: tests/bench/lint.py tells.
+FEW = 40
+MOST_WORKERS = 8
 # Where the services that run us say the repository lies.
 ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
@@ -58,7 +59,7 @@ def lint(wish: Wish) -> Exit:
 
         checked, changed = mend(files, name, only_shows=wish.only_shows)
     else:
-        checked, changed = _all_checked(files, name), 0
+        checked, changed = all_checked(files, name, workers_for(files)), 0
     report = _report(checked, is_strict=wish.is_strict)
     if not wish.only_shows:
         # What is mended from stdin goes to stdout, and everything about it elsewhere.
@@ -72,7 +73,10 @@ def lint(wish: Wish) -> Exit:
 def content_of(file: Path) -> bytes:
     """What a file holds, or standard input; raises Refused."""
     try:
-        return sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
+        if file == STDIN:
+            return read_no_more(sys.stdin.buffer)
+        with file.open("rb") as opened:
+            return read_no_more(opened)
     except OSError as error:
         raise Refused(f"{file}: cannot be read: {error.strerror}") from None
 
@@ -86,10 +90,15 @@ def check(file: Path, stdin_name: str) -> Checked:
         return Checked(name, [], refusal.lines)
 
 
-def _all_checked(files: list[Path], stdin_name: str) -> list[Checked]:
-    """What is found in each file, in their order; many files are shared among the cores."""
+def workers_for(files: Sequence[Path]) -> int:
+    """How many processes are worth while: one for each core, where the files are many."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if len(files) < FEW or cores < 2 or STDIN in files:
+    return 1 if len(files) < FEW or STDIN in files else min(cores, MOST_WORKERS)
+
+
+def all_checked(files: Sequence[Path], stdin_name: str, workers: int) -> list[Checked]:
+    """What is found in each file, in their order, whoever looked at it."""
+    if workers < 2:
         return [check(file, stdin_name) for file in files]
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -98,9 +107,10 @@ def _all_checked(files: list[Path], stdin_name: str) -> list[Checked]:
     import sagactl.definition.schema  # noqa: F401
 
     fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(cores, 8), mp_context=fork) as pool:
+    with ProcessPoolExecutor(workers, mp_context=fork) as pool:
         names = [stdin_name] * len(files)
-        return list(pool.map(check, files, names, chunksize=-(-len(files) // (cores * 4))))
+        # A few portions for each: files differ, and none shall wait long for the last one.
+        return list(pool.map(check, files, names, chunksize=-(-len(files) // (workers * 4))))
 
 
 def _report(checked: list[Checked], *, is_strict: bool) -> Report:

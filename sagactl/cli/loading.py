@@ -1,7 +1,9 @@
 """Definitions from disk: found, read, checked."""
 
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from sagactl.cli.configuration import configuration_for
 from sagactl.cli.refusal import Refused
@@ -11,7 +13,7 @@ from sagactl.lint.judgement import judged
 from sagactl.lint.linter import lint
 from sagactl.source.place import Source
 from sagactl.source.problem import Problem, Severity, in_order
-from sagactl.source.reader import FOREIGN, decode
+from sagactl.source.reader import FOREIGN, OWN, Manner, decode
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -27,10 +29,16 @@ class Invalid(Exception):
 def check_definition(path: Path) -> tuple[Saga | None, list[Problem]]:
     """The saga of a file with every problem in it; Refused where the file cannot be read."""
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            content = read_no_more(file)
     except OSError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    return check_text(text, str(path))
+    return check_text(content, str(path))
+
+
+def read_no_more(file: BinaryIO, manner: Manner = OWN) -> bytes:
+    """What a file holds, as far as it takes to see that it is too large."""
+    return file.read(manner.max_bytes + 1)
 
 
 def check_text(content: bytes, name: str) -> tuple[Saga | None, list[Problem]]:
@@ -54,13 +62,19 @@ def _heeded(source: Source, problems: list[Problem]) -> list[Problem]:
 
 
 def _fetch(name: str) -> Source | str:
-    """The text of a sub-saga or a document, or why there is none."""
+    """The text of a sub-saga or a document, or why there is none.
+
+    A definition may come from anybody: it must not make us wait for a pipe, or read a device.
+    """
     try:
-        text = Path(name).read_bytes()
-    except OSError as error:
-        return error.strerror or str(error)
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            return "it is no file, but a folder, a pipe or a device"
+        with open(name, "rb") as file:
+            content = read_no_more(file, FOREIGN)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or "it has no name that a file can have"
     # A sub-saga of that size is refused when it is read.
-    source, problems = decode(text, name, FOREIGN)
+    source, problems = decode(content, name, FOREIGN)
     return problems[0].message if source is None else source
 
 
@@ -92,13 +106,16 @@ def _yaml_files(folder: Path) -> "list[Path]":
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = [Path(root, name) for name in names if name.endswith(SUFFIXES)]
+        # What is broken is told of when it is read; a pipe or a device would be read for ever.
+        inside = [path for path in inside if path.is_file() or not path.exists()]
         files.extend(p for p in inside if not configuration_for(str(p)).excludes(str(p)))
     return files
 
 
 def _looks_like_saga(file: Path) -> bool:
     try:
-        text = file.read_bytes()
+        with file.open("rb") as opened:
+            text = read_no_more(opened)
     except OSError:
         return True  # it is told about when it is read
     return any(line.startswith((b"saga:", b'"saga":', b"'saga':")) for line in text.splitlines())

@@ -165,6 +165,10 @@ Other = Annotated[
     Path | None, typer.Option("--definition", metavar="FILE", help="Go on with another definition.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether the --definition fits.")]
+Golden = Annotated[
+    Path | None,
+    typer.Option("--check", metavar="GOLDEN", help="Tell in what it differs from a plan kept."),
+]
 Linted = Annotated[
     list[Path] | None,
     typer.Argument(

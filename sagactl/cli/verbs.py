@@ -59,16 +59,26 @@ def plan(
     input_file: option.InputFile = None,
     env_file: option.EnvFile = None,
     output: option.Output = Format.TABLE,
+    check: option.Golden = None,
 ) -> None:
-    """Show what would be sent, in which order, and what undoes it. Sends nothing.
+    """Show what would be sent, in which order, and what is undone at each point of failure.
+
+    Sends nothing. --check tells what an edit does to a plan that was kept with -o json: exit 1
+    where it does anything.
 
     Example: sagactl plan order.yaml -i order_id=42
     """
     from sagactl.cli import defining
     from sagactl.cli.env_file import add_environment
+    from sagactl.cli.refusal import Refused
 
     add_environment(env_file or [])
-    defining.plan(file, inputs or [], input_file, output)
+    if check is None:
+        defining.plan(file, inputs or [], input_file, output)
+        return
+    if inputs or input_file:
+        raise Refused("--check compares definitions: leave out the input")
+    raise typer.Exit(defining.check_plan(file, check, output))
 
 
 def schema() -> None:

@@ -6,10 +6,11 @@ parse. All mistakes are told at once; a saga comes out only where there are none
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.address import WHOLE
-from sagactl.definition.asking import Asking, Called, Silence
+from sagactl.definition.asking import Asking, Silence
 from sagactl.definition.auth import read_auth
 from sagactl.definition.duration import parse_duration, parse_pause
 from sagactl.definition.graph import find_cycle
@@ -25,15 +26,18 @@ from sagactl.definition.model import (
     Step,
     SubSaga,
 )
-from sagactl.definition.template import Template, constant, parse_template
+from sagactl.definition.operation import called_operation
+from sagactl.definition.template import Template, parse_template
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place, Source
-from sagactl.source.problem import Problem, Related, Severity, nearest
+from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, Severity, nearest
 
 if TYPE_CHECKING:
     from sagactl.definition.openapi.document import Document
 
 MOST_COMPARED = 300
+# In characters: what all requests together may take from services and defaults.
+MAX_REPEATED = 2 * 1024 * 1024
 KINDS = ("request", "operation", "sleep", "saga")
 # What speaks of a request, and of what became of it.
 OF_A_REQUEST = ("service", "lookup", "on_unknown", "budget", "settle", "timeout", "example")
@@ -49,10 +53,16 @@ def build(
 ) -> tuple[Saga | None, list[Problem]]:
     """The saga of a map that has the right shape, or None with the problems that forbid it."""
     building = _Building(source, node, child, documents)
-    saga = building.saga()
+    saga = None
+    with suppress(_TooMuch):
+        saga = building.saga()
     failed = any(problem.severity is Severity.ERROR for problem in building.problems)
     # What a service says wrongly is met again in each of its requests, and told once.
     return (None if failed else saga), list(dict.fromkeys(building.problems))
+
+
+class _TooMuch(Exception):
+    """Nothing more is built; the problem is told already."""
 
 
 class _Building:
@@ -65,6 +75,8 @@ class _Building:
         self._services: dict[str, Service] = {}
         self._silences: dict[str, Map] = {}
         self._defaults = node.get("defaults")
+        self._repeated = 0
+        self._sizes: dict[int, int] = {}
 
     def saga(self) -> Saga:
         node = self._node
@@ -110,6 +122,8 @@ class _Building:
         steps: list[Step] = []
         above: str | None = None
         for item in items:
+            if self._is_full:
+                break
             step = self._step(item, above)
             above = step.name
             steps.append(step)
@@ -247,47 +261,32 @@ class _Building:
         line = own.get("request") or own.get("operation") if own is not None else node
         assert isinstance(line, Scalar)  # the schema saw to it
         service = self._service_of(step, own, line)
-        called = self._called(key, own, line, service) if own is not None else None
+        called = None
+        if own is not None:
+            called = called_operation(key, own, line, service, self._silences, self.problems)
         silence = Silence(
             own=own,
             service=self._silences.get(service.name) if service is not None else None,
             defaults=self._defaults if isinstance(self._defaults, Map) else None,
             compensates=key == "compensation",
         )
+        self._pay_for(silence, line)
         return Asking(self.problems, silence).request(line, service, result, called)
 
-    def _called(self, phase: str, own: Map, name: Scalar, service: Service | None) -> Called | None:
-        """What `operation` stands for; None where the request is written out."""
-        operation, path = own.key("operation"), own.get("path")
-        if own.get("request") is not None or operation is None:
-            if path is not None:
-                self._tell("out-of-place", path.place, '"path" goes with "operation"')
-            if operation is not None and phase != "action":  # of an action that is told
-                message = 'a request is one thing: "request" or "operation"'
-                self._tell("two-actions", operation.place, message)
-            return None
-        nowhere = Called(None, constant("/", name.place))
-        if service is None or service.name not in self._silences:
-            if service is None:
-                message = f'the operation "{name.value}" is at no service: name one'
-                self._tell("no-service", name.place, message)
-            return nowhere
-        if service.document is None:
-            if self._silences[service.name].get("openapi") is None:
-                message = f'service "{service.name}" names no document with "{name.value}" in it'
-                hint = 'write "openapi: PATH" at the service'
-                self.problems.append(Problem("no-document", name.place, message, hint))
-            return nowhere
-        # What is read of a document is not imported where none is named.
-        from sagactl.definition.openapi.calling import named_operation, operation_url
+    def _pay_for(self, silence: Silence, line: Scalar) -> None:
+        """Count what a request repeats of its service and the defaults; raises _TooMuch."""
+        self._repeated += sum(
+            self._size_of(said) for said in (silence.service, silence.defaults) if said is not None
+        )
+        if self._repeated > MAX_REPEATED:
+            message = "what services and defaults say is repeated in too many requests"
+            self._tell("file-too-large", line.place, message)
+            raise _TooMuch
 
-        found, problems = named_operation(service.document, name)
-        self.problems.extend(problems)
-        if found is None:
-            return nowhere
-        url, problems = operation_url(found, name, path if isinstance(path, Map) else None)
-        self.problems.extend(problems)
-        return Called(found.method, url)
+    def _size_of(self, said: Map) -> int:
+        if id(said) not in self._sizes:
+            self._sizes[id(said)] = _size(said)
+        return self._sizes[id(said)]
 
     def _service_of(self, step: Map, own: Map | None, line: Scalar) -> Service | None:
         named = own.get("service") if own is not None else None
@@ -321,9 +320,11 @@ class _Building:
     def _check_needs(self, nodes: list[Map], steps: list[Step]) -> None:
         names = {step.name: step.place for step in steps}
         written: dict[tuple[str, str], Place] = {}
-        for node, step in zip(nodes, steps, strict=True):
+        for node, step in zip(nodes, steps, strict=False):  # fewer steps, where it is full
             needs = node.get("needs")
             for need in needs.items if isinstance(needs, List) else ():
+                if self._is_full:
+                    return
                 name = str(plain(need))
                 written[step.name, name] = need.place
                 if name == step.name:
@@ -341,6 +342,11 @@ class _Building:
         message = f"these steps need one another: {' → '.join([*cycle, cycle[0]])}"
         problem = Problem("needs-cycle", places[0][1], message, related=related)
         self.problems.append(problem)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether more is wrong already than will be told."""
+        return len(self.problems) > MAX_PROBLEMS
 
     def _template(self, node: Node | None, *, bare: bool = False) -> Template | None:
         if node is None:
@@ -367,9 +373,19 @@ def has_pivot(saga: Saga | None) -> bool:
 
 
 def _meant(name: str, known: Mapping[str, object]) -> str:
-    # Likeness costs a look at every name: a generated file with thousands goes without.
-    close = nearest(name, list(known)) if len(known) <= MOST_COMPARED else None
+    close = nearest(name, list(known))
     return f'; did you mean "{close}"?' if close else ""
+
+
+def _size(node: Node) -> int:
+    """About how many characters a node was written with."""
+    match node:
+        case Scalar():
+            return 1 + len(node.raw)
+        case List():
+            return 1 + sum(map(_size, node.items))
+        case Map():
+            return 1 + sum(1 + len(entry.name) + _size(entry.value) for entry in node)
 
 
 def _entries(node: Node | None) -> Iterator[tuple[Scalar, Node]]:

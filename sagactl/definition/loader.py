@@ -6,7 +6,7 @@ where the rest has the right shape it is built too, so that its mistakes are tol
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.builder import build
@@ -14,11 +14,24 @@ from sagactl.definition.model import Request, Saga
 from sagactl.definition.shape import Fault, Path
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Source
-from sagactl.source.problem import Problem, Related, Severity, in_order
+from sagactl.source.problem import (
+    MAX_PROBLEMS,
+    Problem,
+    Related,
+    Severity,
+    in_order,
+    too_many,
+)
 from sagactl.source.reader import read
 
 if TYPE_CHECKING:
     from sagactl.definition.openapi.document import Document
+
+# Sub-sagas of sub-sagas: deeper than anyone follows.
+MAX_LINE = 16
+# With all of its sub-sagas: what may come before what is kept for every step and every other.
+MAX_STEPS = 1000
+TOO_MANY_STEPS = f"a saga has at most {MAX_STEPS} steps, those of its sub-sagas among them"
 
 # Finds the text of a sub-saga or a document by its name, a path; or says why there is none.
 Fetch: TypeAlias = Callable[[str], Source | str]
@@ -43,7 +56,13 @@ def load(source: Source, fetch: Fetch = _no_files) -> tuple[Saga | None, list[Pr
 
     `fetch` finds its sub-sagas, and its services' documents.
     """
-    return _load(source, _Family(fetch, (source.name,), checks=True))
+    family = _Family(fetch, (source.name,), checks=True)
+    saga, problems = _load(source, family)
+    if saga is not None and family.weight(saga) > MAX_STEPS:
+        return None, _sorted(
+            [*problems, Problem("file-too-large", saga.place, TOO_MANY_STEPS)], source
+        )
+    return saga, problems
 
 
 def rebuild(source: Source, children: Mapping[str, str] | None = None) -> Saga:
@@ -98,11 +117,22 @@ def _requests(saga: Saga) -> Iterator[Request]:
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """How sub-sagas are found; `line` are the names of those that we are inside of."""
+    """How sub-sagas are found; `line` are the names of those that we are inside of.
+
+    `known` are those that were read already, `weights` the steps that each comes to with all of its
+    own: one that stands in many places is read once, and files that multiply are refused.
+    """
 
     fetch: Fetch
     line: tuple[str, ...]
     checks: bool
+    known: "dict[str, tuple[Saga | None, list[Problem]]]" = field(default_factory=dict)
+    weights: dict[str, int] = field(default_factory=dict)
+
+    def weight(self, saga: Saga) -> int:
+        """How many steps the saga comes to."""
+        children = [step.child for step in saga.steps if step.child is not None]
+        return len(saga.steps) + sum(self.weights[child.source.name] for child in children)
 
     def child(self, reference: Scalar) -> tuple[Saga | None, list[Problem]]:
         """The saga of the path that is written at `reference`."""
@@ -112,13 +142,21 @@ class _Family:
             circle = " → ".join([*self.line[self.line.index(name) :], name])
             message = f"a saga cannot be its own sub-saga: {circle}"
             return None, [Problem("saga-cycle", place, message)]
-        found = self.fetch(name)
-        if isinstance(found, str):
-            message = f'the sub-saga "{name}" cannot be read: {found}'
+        if len(self.line) > MAX_LINE:
+            message = f"sub-sagas are nested deeper than {MAX_LINE}"
             return None, [Problem("unreadable-saga", place, message)]
-        family = replace(self, line=(*self.line, name))
-        saga, problems = (_load if self.checks else _built)(found, family)
+        if name not in self.known:
+            found = self.fetch(name)
+            if isinstance(found, str):
+                message = f'the sub-saga "{name}" cannot be read: {found}'
+                return None, [Problem("unreadable-saga", place, message)]
+            family = replace(self, line=(*self.line, name))
+            self.known[name] = (_load if self.checks else _built)(found, family)
+        saga, problems = self.known[name]
         if saga is not None:
+            self.weights[name] = self.weights.get(name) or self.weight(saga)
+            if self.weights[name] > MAX_STEPS:
+                return None, [Problem("file-too-large", place, TOO_MANY_STEPS)]
             return saga, []
         errors = [problem for problem in problems if _is_error(problem)]
         related = tuple(Related(problem.place, problem.message) for problem in errors)
@@ -166,7 +204,8 @@ def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
     if isinstance(sound, Map) and (not wrong or not _still_wrong(sound, wrong)):
         saga, more = build(source, sound, family.child, family.document)
         problems += _new(more, unread)
-    return (None if any(map(_is_error, problems)) else saga), _sorted(problems, source)
+    told = _sorted(problems, source)
+    return (None if any(map(_is_error, told)) else saga), told
 
 
 def _built(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
@@ -219,7 +258,12 @@ def _is_error(problem: Problem) -> bool:
 
 
 def _sorted(problems: list[Problem], source: Source) -> list[Problem]:
-    return in_order((replace(p, message=_one_line(p.message)) for p in problems), source)
+    """The problems in the order of the text, without those that are too many."""
+    shown = problems[: MAX_PROBLEMS + 1]
+    told = in_order((replace(p, message=_one_line(p.message)) for p in shown), source)
+    if len(told) > MAX_PROBLEMS and told[-1].code != "too-many-mistakes":
+        told[-1] = too_many(told[-1].place)
+    return told
 
 
 def _one_line(message: str) -> str:

@@ -1,6 +1,7 @@
 """What is wrong with a definition's shape, in our words and at its place.
 
-The schema says what is allowed (`errorMessage` is the half sentence that an editor shows too); a
+The schema says what is allowed (`errorMessage` is the half sentence that an editor shows too, for
+every mistake there: where a map may have unknown keys besides, `typeMessage` is ours alone); a
 validator's mistake comes in, problems go out. Nothing here knows which library found the mistake.
 """
 
@@ -145,7 +146,8 @@ def _wrong_value(root: Node, mistake: Mistake) -> Fault:
     path, value = mistake.path, mistake.value
     node = descend(root, path)
     place, thing = node.place, _named(path)
-    says = mistake.schema.get("errorMessage") or _says(mistake)
+    said = mistake.schema
+    says = said.get("errorMessage") or said.get("typeMessage") or _says(mistake)
     code = CODES.get(mistake.keyword, "wrong-value")
     hint = None
     if value is None or value in ("", [], {}):

@@ -52,6 +52,8 @@ SHAPE: tuple[Code, ...] = (
         "Quote a number or `true` that is meant as a key."),
     _mistake("014", "invisible-character", "a key with a character that cannot be seen",
         "Such a key looks like another one. Type it anew."),
+    _mistake("015", "too-many-mistakes", "more mistakes than are told at a time",
+        "The first hundred are told. Mend those, and the rest will be told."),
     _mistake("016", "json-syntax", "a service's document that is not JSON",
         "What ends in .json is read as JSON (RFC 8259), without remarks and trailing commas."),
     _mistake("030", "unknown-key", "a key that does not exist",

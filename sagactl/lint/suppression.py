@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sagactl.lint.catalogue import find_code, nearest_code
 from sagactl.source.comment import Comment, comments
-from sagactl.source.place import Place, Source
+from sagactl.source.place import Place, Source, lines_of
 from sagactl.source.problem import Edit, Fix, Problem, Severity
 from sagactl.source.reader import read
 
@@ -42,14 +42,12 @@ def suppressions(source: Source) -> tuple[list[Suppression], list[Problem]]:
     found: list[Suppression] = []
     wrong: list[Problem] = []
     all_comments = list(comments(source, root))
-    alone = {comment.place.line for comment in all_comments if comment.is_alone}
+    meant = _lines_meant(all_comments)
     for comment in all_comments:
         said = _DIRECTIVE.match(comment.text)
         if said is None:
             continue
-        line = comment.place.line
-        while line in alone:
-            line += 1
+        line = meant[comment.place.line]
         words = list(_WORD.finditer(said["codes"] or ""))
         if not words or not said["end"]:
             message = '"ignore" names codes in brackets, as in "# sagactl: ignore[unused-input]"'
@@ -64,6 +62,18 @@ def suppressions(source: Source) -> tuple[list[Suppression], list[Problem]]:
             elif code := find_code(word.group()):
                 found.append(Suppression(code.code, line, place, comment, len(words) == 1))
     return found, wrong
+
+
+def _lines_meant(all_comments: list[Comment]) -> dict[int, int]:
+    """For the line of each comment the line that it speaks of: the first below that is not alone.
+
+    From the bottom up, because comments stand above one another.
+    """
+    found: dict[int, int] = {}
+    for comment in reversed(all_comments):
+        line = comment.place.line
+        found[line] = found.get(line + 1, line + 1) if comment.is_alone else line
+    return found
 
 
 def _within(comment: Comment, start: int, end: int) -> Place:
@@ -100,7 +110,7 @@ def _removal(comment: Comment) -> Fix | None:
     said = _DIRECTIVE.match(comment.text)
     if said is None or comment.text[said.end() :].strip():
         return None
-    place, text = comment.place, comment.place.source.text.splitlines()[comment.place.line - 1]
+    place, text = comment.place, lines_of(comment.place.source.text)[comment.place.line - 1]
     before = text[: place.column - 1].rstrip(" \t")
     if comment.is_alone:  # the whole line goes
         whole = Place(place.source, place.line, 1, place.line + 1, 1)

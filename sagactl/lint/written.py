@@ -65,6 +65,6 @@ def said_at(saga: Saga, step: Step, phase: Phase, word: str) -> tuple[Path, Node
 
 
 # Several problems of one file are told one after the other, and a file can be a mebibyte.
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _tree(source: Source) -> Node | None:
     return read(source)[0]

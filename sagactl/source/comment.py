@@ -4,11 +4,11 @@ A `#` is a comment where it stands outside every scalar, so they are found from 
 only for a text that was read without problems.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sagactl.source.node import List, Map, Node, Scalar
-from sagactl.source.place import Place, Source
+from sagactl.source.place import Place, Source, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Comment:
 
 def comments(source: Source, root: Node) -> Iterator[Comment]:
     """Every comment of a text, in its order; `root` is the tree of that text."""
-    lines = source.text.splitlines()
+    lines = lines_of(source.text)
     taken: dict[int, list[tuple[int, int]]] = {}
     inside: set[int] = set()
     for scalar in _scalars(root):
@@ -52,7 +52,7 @@ def _scalars(root: Node) -> Iterator[Scalar]:
                 nodes.extend(part for entry in node for part in (entry.key, entry.value))
 
 
-def _take(place: Place, lines: list[str], taken: dict[int, list[tuple[int, int]]]) -> None:
+def _take(place: Place, lines: Sequence[str], taken: dict[int, list[tuple[int, int]]]) -> None:
     """Note the columns that a scalar covers on each of its lines."""
     for number in range(place.line, min(place.end_line, len(lines)) + 1):
         start = place.column - 1 if number == place.line else 0
@@ -61,10 +61,13 @@ def _take(place: Place, lines: list[str], taken: dict[int, list[tuple[int, int]]
 
 
 def _comment_at(line: str, taken: list[tuple[int, int]]) -> int:
-    """Where the comment of a line begins, or -1."""
+    """Where the comment of a line begins, or -1; `taken` are the columns of its scalars."""
+    waiting = sorted(taken, reverse=True)  # scalars do not overlap: the next one is the last
     at = line.find("#")
     while at >= 0:
-        covered = any(start <= at < end for start, end in taken)
+        while waiting and waiting[-1][1] <= at:
+            waiting.pop()
+        covered = bool(waiting) and waiting[-1][0] <= at
         if not covered and (at == 0 or line[at - 1] in " \t"):
             return at
         at = line.find("#", at + 1)

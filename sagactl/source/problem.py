@@ -66,8 +66,29 @@ def in_order(problems: Iterable[Problem], source: Source) -> list[Problem]:
     return sorted(problems, key=where)
 
 
+# Nobody mends more at a time, and the likeness of words costs something for each.
+MAX_PROBLEMS = 100
+
+
+def too_many(place: Place) -> Problem:
+    """What is told at the place from where on no more is told."""
+    message = f"there are more than {MAX_PROBLEMS} mistakes: those from here on are not told"
+    return Problem("too-many-mistakes", place, message)
+
+
+# Likeness costs the square of a word's length, for each word that it is held against.
+LONGEST_WORD = 64
+MOST_WORDS = 300
+
+
 def nearest(word: str, allowed: "list[str] | tuple[str, ...]") -> str | None:
-    """The allowed word that `word` was probably meant to be, or None."""
+    """The allowed word that `word` was probably meant to be, or None.
+
+    Words that nobody typed are like no other: very long ones, and those of a very long list.
+    """
+    if len(word) > LONGEST_WORD or len(allowed) > MOST_WORDS:
+        return None
+    allowed = [other for other in allowed if len(other) <= LONGEST_WORD]
     # difflib costs 5 ms to import, and most definitions have no slip of the pen.
     from difflib import get_close_matches
 

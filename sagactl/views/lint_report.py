@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 
-from sagactl.source.place import Place
+from sagactl.source.place import Place, lines_of
 from sagactl.source.problem import Problem, Severity
 
 
@@ -55,5 +55,5 @@ def full_message(problem: Problem) -> str:
 
 
 def _line(place: Place) -> str:
-    lines = place.source.text.splitlines()
+    lines = lines_of(place.source.text)
     return " ".join(lines[place.line - 1].split()) if place.line <= len(lines) else ""

@@ -174,7 +174,7 @@ AJV = """
 const Ajv = require("ajv/dist/2020").default;
 const [schema, cases] = JSON.parse(require("fs").readFileSync(0));
 const ajv = new Ajv({strict: true, strictTypes: false, strictRequired: false, allErrors: true});
-ajv.addVocabulary(["defaultSnippets", "errorMessage", "markdownDescription",
+ajv.addVocabulary(["defaultSnippets", "errorMessage", "typeMessage", "markdownDescription",
                    "markdownEnumDescriptions"]);
 const validate = ajv.compile(schema);
 console.log(JSON.stringify(cases.map((value) => validate(value))));

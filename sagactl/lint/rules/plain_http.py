@@ -17,7 +17,7 @@ from sagactl.lint.address import HOLE, literal, urls
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
 
-HOST = re.compile(r"(?i)http://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)")
+HOST = re.compile(r"(?i)http://(?:[^/?#@]*@)?(\[[^\]\s]*\]|[^/?#:\s]+)")
 LOOPBACK = re.compile(r"(?i)(?:.*\.)?localhost|127(?:\.[0-9]+){3}|\[::1\]")
 # Kubernetes and Docker name services so; `internal` is for private use (ICANN, 2024).
 WITHIN = re.compile(r"(?i)[^.:\[]+|.*\.(?:svc|cluster\.local|internal)")
