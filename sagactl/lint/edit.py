@@ -9,7 +9,7 @@ import re
 from sagactl.definition.model import Saga
 from sagactl.lint.written import node_at
 from sagactl.source.node import Entry, List, Map, Node, Scalar
-from sagactl.source.place import Place, Source
+from sagactl.source.place import Place, Source, lines_of
 from sagactl.source.problem import Edit, Fix
 
 # What may stand in front of a key in block style.
@@ -128,7 +128,7 @@ def _on_one_line(node: Node) -> bool:
 
 
 def _line(source: Source, number: int) -> str:
-    return source.text.split("\n")[number - 1].removesuffix("\r")
+    return lines_of(source.text)[number - 1]
 
 
 def _point(place: Place, column: int) -> Place:

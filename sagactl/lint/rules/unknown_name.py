@@ -18,7 +18,7 @@ from sagactl.lint.edit import replacement
 from sagactl.lint.name import Wrong, wrong_name
 from sagactl.lint.rule import Rule, sole_candidate
 from sagactl.lint.spot import reads
-from sagactl.source.place import Place
+from sagactl.source.place import Place, lines_of
 from sagactl.source.problem import Fix, Problem, Related, Severity
 
 
@@ -36,7 +36,7 @@ def _fix(reference: Reference, wrong: Wrong) -> Fix | None:
     close = sole_candidate(str(reference.path[wrong.at]), wrong.allowed)
     place, names = reference.place, [str(part) for part in reference.path]
     # Only a path that is written with dots and nothing else is surely understood.
-    line = place.source.text.split("\n")[place.line - 1]
+    line = lines_of(place.source.text)[place.line - 1]
     written = line[place.column - 1 : place.end_column - 1]
     if close is None or place.line != place.end_line or written != ".".join(names):
         return None
