@@ -13,7 +13,8 @@ from conftest import DEFINITIONS, ROOT, Cli
 
 from sagactl.cli.exit import MEANING
 from sagactl.definition.model import SUCCESS_STATUSES, OutcomeKind
-from sagactl.lint.linter import RULES
+from sagactl.lint.catalogue import CATALOGUE
+from sagactl.lint.code import Code
 from sagactl.machine.moves import StepState
 from sagactl.machine.state import SagaState
 from sagactl.participants.outcome import FaultKind, by_status
@@ -101,9 +102,19 @@ def test_every_state_of_a_saga_is_documented() -> None:
         assert f"`{state}`" in README
 
 
-def test_the_table_of_rules_is_generated_from_the_rules() -> None:
-    rows = "\n".join(f"| `{r.code}` | {r.severity} | {r.summary} |" for r in RULES)
-    assert f"| code | severity | finds |\n|---|---|---|\n{rows}\n" in README
+def table_of(codes: list[Code]) -> str:
+    rows = [
+        f"| {c.number} | `{c.code}` | {c.severity} | {'yes' if c.is_fixable else ''} | {c.summary} |"
+        for c in codes
+    ]
+    heads = ["| number | code | severity | `--fix` | finds |", "|---|---|---|---|---|"]
+    return "\n".join([*heads, *rows, "", ""])
+
+
+@pytest.mark.parametrize("is_shape", [False, True])
+def test_the_tables_of_codes_are_generated_from_the_catalogue(is_shape: bool) -> None:
+    table = table_of([code for code in CATALOGUE if code.is_shape is is_shape])
+    assert f"<!-- {'shape' if is_shape else 'rules'} -->\n{table.rstrip()}\n\n" in README, table
 
 
 def statuses_of(kind: OutcomeKind) -> str:

@@ -1,38 +1,16 @@
-"""What init, lint, plan and schema do."""
+"""What init and plan do."""
 
-import json
 import sys
 from pathlib import Path
+from shlex import quote
 
 from sagactl.cli.exit import Exit
-from sagactl.cli.loading import check_definition, find_definitions, load_definition
-from sagactl.cli.option import Format, LintFormat
-from sagactl.cli.printing import note, print_lines, print_problems, print_value
+from sagactl.cli.loading import load_definition
+from sagactl.cli.option import Format
+from sagactl.cli.printing import note, print_lines, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.scaffold import SCAFFOLD
-from sagactl.source.problem import Problem, Severity
-
-
-def lint(paths: list[Path], form: LintFormat, *, strict: bool) -> Exit:
-    """Print every problem of every definition found."""
-    files = find_definitions(paths)
-    if not files:
-        note("no definitions found")
-    problems: list[Problem] = []
-    unread: list[str] = []
-    for file in files:
-        try:
-            problems.extend(check_definition(file)[1])
-        except Refused as refusal:
-            unread.extend(refusal.lines)
-    if form is LintFormat.JSON:
-        print(json.dumps([_problem_document(problem) for problem in problems], indent=2))
-    else:
-        print_problems(problems, sys.stdout)
-        _print_count(len(files), problems)
-    note(*unread)
-    errors = any(strict or problem.severity is Severity.ERROR for problem in problems)
-    return Exit.USAGE if unread else Exit.FAILED if errors else Exit.OK
+from sagactl.source.node import Json
 
 
 def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) -> None:
@@ -52,6 +30,44 @@ def plan(file: Path, inputs: list[str], input_file: str | None, output: Format) 
         print_lines(plan_lines(planned, run))
     else:
         print_value(plan_document(planned, run), output)
+
+
+def check_plan(file: Path, golden: Path, output: Format) -> Exit:
+    """Print in what the plan is not as it was kept in the file `golden`."""
+    from sagactl.machine.plan import make_plan
+    from sagactl.views.plan_change import change_lines
+    from sagactl.views.plan_text import plan_document
+
+    now = plan_document(make_plan(load_definition(file)), None)
+    write = f"sagactl plan {quote(str(file))} -o json > {quote(str(golden))}"
+    lines = change_lines(_kept_plan(golden, write), now)
+    if output is Format.TABLE:
+        print_lines(lines)
+    else:
+        print_value(list(lines), output)
+    if not lines:
+        note(f"{file}: the plan is as {golden} has it")
+        return Exit.OK
+    note(f"{file}: the plan is not as {golden} has it; where it is meant: {write}")
+    return Exit.FAILED
+
+
+def _kept_plan(golden: Path, write: str) -> Json:
+    from sagactl.source.json_text import JsonRejected, parse_json
+    from sagactl.views.plan_change import plan_objection
+
+    try:
+        kept = parse_json(golden.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refused(f"{golden}: is not there; to write it: {write}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{golden}: cannot be read: {error}") from None
+    except JsonRejected as error:
+        raise Refused(f"{golden}: is not JSON: {error}") from None
+    objection = plan_objection(kept)
+    if objection is not None:
+        raise Refused(f"{golden}: {objection}; to write it anew: {write}")
+    return kept
 
 
 def init(folder: Path) -> None:
@@ -81,29 +97,3 @@ def init(folder: Path) -> None:
         ],
         sys.stderr,
     )
-
-
-def _print_count(files: int, problems: list[Problem]) -> None:
-    errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    warnings = len(problems) - errors
-    found = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
-    note(f"{_counted(files, 'definition')} checked: {found if problems else 'nothing found'}")
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _problem_document(problem: Problem) -> dict[str, object]:
-    place = problem.place
-    return {
-        "path": place.source.name,
-        "line": place.line,
-        "column": place.column,
-        "end_line": place.end_line,
-        "end_column": place.end_column,
-        "severity": str(problem.severity),
-        "code": problem.code,
-        "message": problem.message,
-        "hint": problem.hint,
-    }

@@ -20,7 +20,7 @@ class Exit(IntEnum):
 
 MEANING: dict[Exit, str] = {
     Exit.OK: "completed, or nothing found",
-    Exit.FAILED: "the saga failed and is fully compensated, or lint found errors",
+    Exit.FAILED: "the saga failed and is fully compensated, or lint or a check found something",
     Exit.USAGE: "usage, an unreadable file, an invalid definition or input; nothing was sent",
     Exit.STUCK: "stuck, or abandoned: a person is needed",
     Exit.BUG: "a bug of sagactl, with a report to paste",

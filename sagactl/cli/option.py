@@ -18,6 +18,10 @@ class Format(StrEnum):
 class LintFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
 
 
 class GraphFormat(StrEnum):
@@ -161,3 +165,24 @@ Other = Annotated[
     Path | None, typer.Option("--definition", metavar="FILE", help="Go on with another definition.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether the --definition fits.")]
+Golden = Annotated[
+    Path | None,
+    typer.Option("--check", metavar="GOLDEN", help="Tell in what it differs from a plan kept."),
+]
+Linted = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Files, folders to search for sagas, or - for stdin (default: .).", metavar="PATH…"
+    ),
+]
+LintForm = Annotated[
+    LintFormat | None,
+    typer.Option("-o", "--format", help="How problems are printed.", show_default="text"),
+]
+StdinName = Annotated[
+    str | None,
+    typer.Option("--stdin-filename", metavar="NAME", help="What stdin is called, and lies beside."),
+]
+CodeToExplain = Annotated[
+    str | None, typer.Option("--explain", metavar="CODE", help="The manual of a code or number.")
+]

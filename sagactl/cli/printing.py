@@ -36,6 +36,24 @@ def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
     _print((f"{_speakable(line, stream)}\n" for line in lines), stream)
 
 
+def print_exactly(content: bytes) -> None:
+    """Bytes on stdout as they are; for a terminal nothing that moves its cursor."""
+    if sys.stdout.isatty():
+        lines = content.decode("utf-8", "replace").split("\n")
+        print_lines(
+            _visible(line.replace("\t", "    "))
+            for line in (lines[:-1] if not lines[-1] else lines)
+        )
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unprintable(error) from None
+
+
 def note(*lines: str) -> None:
     """Tell on stderr what is going on. Whoever stopped reading stops no saga by it."""
     with suppress(OSError, ValueError):

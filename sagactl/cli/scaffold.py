@@ -72,7 +72,7 @@ jobs:
       - uses: actions/setup-python@v5
         with: {python-version: "3.12"}
       - run: pip install sagactl
-      - run: sagactl lint --strict .
+      - run: sagactl lint --strict .          # with annotations, as it knows where it runs
       - run: sagactl run order.yaml --sandbox
 """
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import option
-from sagactl.cli.option import Format, LintFormat
+from sagactl.cli.option import Format
 
 
 def init(
@@ -26,20 +26,31 @@ def init(
 
 
 def lint(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Files, or folders to search for sagas (default: .).", metavar="PATH…"),
-    ] = None,
-    form: Annotated[LintFormat, typer.Option("--format", help="text or json.")] = LintFormat.TEXT,
+    paths: option.Linted = None,
+    form: option.LintForm = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can only be meant.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change.")] = False,
+    stdin_filename: option.StdinName = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List every code.")] = False,
+    explain: option.CodeToExplain = None,
 ) -> None:
     """Find every mistake in definitions, with its place, its code and what would be right.
 
+    A comment "# sagactl: ignore[CODE]" behind a line says that it is meant. On GitHub Actions
+    annotations are printed too, unless a --format is named.
+
     Example: sagactl lint definitions --strict
     """
-    from sagactl.cli import defining
+    from sagactl.cli import linting
 
-    raise typer.Exit(defining.lint(paths or [Path()], form, strict=strict))
+    if rules or explain is not None:
+        linting.tell_rules(explain, form)
+        return
+    wish = linting.Wish(
+        paths or [Path()], form, strict, fix or diff, only_shows=diff, stdin_name=stdin_filename
+    )
+    raise typer.Exit(linting.lint(wish))
 
 
 def plan(
@@ -48,16 +59,26 @@ def plan(
     input_file: option.InputFile = None,
     env_file: option.EnvFile = None,
     output: option.Output = Format.TABLE,
+    check: option.Golden = None,
 ) -> None:
-    """Show what would be sent, in which order, and what undoes it. Sends nothing.
+    """Show what would be sent, in which order, and what is undone at each point of failure.
+
+    Sends nothing. --check tells what an edit does to a plan that was kept with -o json: exit 1
+    where it does anything.
 
     Example: sagactl plan order.yaml -i order_id=42
     """
     from sagactl.cli import defining
     from sagactl.cli.env_file import add_environment
+    from sagactl.cli.refusal import Refused
 
     add_environment(env_file or [])
-    defining.plan(file, inputs or [], input_file, output)
+    if check is None:
+        defining.plan(file, inputs or [], input_file, output)
+        return
+    if inputs or input_file:
+        raise Refused("--check compares definitions: leave out the input")
+    raise typer.Exit(defining.check_plan(file, check, output))
 
 
 def schema() -> None:

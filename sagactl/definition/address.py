@@ -23,7 +23,7 @@ from sagactl.definition.template import (
 from sagactl.definition.value import as_text, kind
 from sagactl.source.node import Json, Map, Scalar
 from sagactl.source.place import Place
-from sagactl.source.problem import Problem, nearest
+from sagactl.source.problem import Edit, Fix, Problem, nearest
 from sagactl.source.spot import place_within
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -54,7 +54,10 @@ def parse_request_line(node: Scalar) -> tuple[str | None, Template | None, list[
         close = nearest(method.upper(), METHODS)
         meant = f'; did you mean "{close}"?' if close else f": there are {', '.join(METHODS)}"
         place = place_within(node, 0, len(method))
-        problems.append(Problem("unknown-method", place, f'"{method}" is no method{meant}'))
+        upper = method.upper()
+        fix = Fix(f'write "{upper}"', (Edit(place, upper),)) if upper in METHODS else None
+        message = f'"{method}" is no method{meant}'
+        problems.append(Problem("unknown-method", place, message, fix=fix))
     start = len(method) + 1 + len(rest) - len(rest.lstrip())
     template, wrong = parse_part(node, start, start + len(address))
     problems.extend(_misshapen(template, address))

@@ -77,6 +77,14 @@ class Silence:
         yield Map(self.defaults.place, rest)
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What an operation stands for: its method, None where it is unknown, and its address."""
+
+    method: str | None
+    url: Template
+
+
 class Asking:
     """Builds one request; what is wrong with it goes to `problems`."""
 
@@ -85,11 +93,21 @@ class Asking:
         self._silence = silence
 
     def request(
-        self, line: Scalar, service: Service | None, result: Template | None = None
+        self,
+        line: Scalar,
+        service: Service | None,
+        result: Template | None = None,
+        called: Called | None = None,
     ) -> Request:
-        """The request of a request line; `result` is what is kept where it does not say itself."""
-        method, url, problems = parse_request_line(line)
-        self._problems.extend(problems)
+        """The request of a request line, or of the operation that a service's document calls so.
+
+        `result` is what is kept where it does not say itself.
+        """
+        if called is None:
+            method, url, problems = parse_request_line(line)
+            self._problems.extend(problems)
+        else:
+            method, url = called.method, called.url
         is_path = url is not None and not is_whole(url)
         if is_path and service is None:
             message = f'"{line.value}" has a path but no service'
@@ -114,6 +132,7 @@ class Asking:
             fail_when=self._condition("fail_when"),
             result=self._own("result") or result,
             max_reply_bytes=self._size(),
+            operation=None if called is None else str(line.value),
         )
 
     def _own(self, key: str) -> Template | None:

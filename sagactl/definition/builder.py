@@ -6,7 +6,8 @@ parse. All mistakes are told at once; a saga comes out only where there are none
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.address import WHOLE
 from sagactl.definition.asking import Asking, Silence
@@ -25,38 +26,57 @@ from sagactl.definition.model import (
     Step,
     SubSaga,
 )
+from sagactl.definition.operation import called_operation
 from sagactl.definition.template import Template, parse_template
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place, Source
-from sagactl.source.problem import Problem, Related, Severity, nearest
+from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, Severity, nearest
+
+if TYPE_CHECKING:
+    from sagactl.definition.openapi.document import Document
 
 MOST_COMPARED = 300
-KINDS = ("request", "sleep", "saga")
+# In characters: what all requests together may take from services and defaults.
+MAX_REPEATED = 2 * 1024 * 1024
+KINDS = ("request", "operation", "sleep", "saga")
 # What speaks of a request, and of what became of it.
 OF_A_REQUEST = ("service", "lookup", "on_unknown", "budget", "settle", "timeout", "example")
 
 # The saga that a path leads to, and what is wrong with it.
 Child: TypeAlias = Callable[[Scalar], tuple[Saga | None, list[Problem]]]
+# The OpenAPI document that a path leads to, and what is wrong with it.
+Documents: TypeAlias = Callable[[Scalar], "tuple[Document | None, list[Problem]]"]
 
 
-def build(source: Source, node: Map, child: Child) -> tuple[Saga | None, list[Problem]]:
+def build(
+    source: Source, node: Map, child: Child, documents: Documents
+) -> tuple[Saga | None, list[Problem]]:
     """The saga of a map that has the right shape, or None with the problems that forbid it."""
-    building = _Building(source, node, child)
-    saga = building.saga()
+    building = _Building(source, node, child, documents)
+    saga = None
+    with suppress(_TooMuch):
+        saga = building.saga()
     failed = any(problem.severity is Severity.ERROR for problem in building.problems)
     # What a service says wrongly is met again in each of its requests, and told once.
     return (None if failed else saga), list(dict.fromkeys(building.problems))
 
 
+class _TooMuch(Exception):
+    """Nothing more is built; the problem is told already."""
+
+
 class _Building:
-    def __init__(self, source: Source, node: Map, child: Child) -> None:
+    def __init__(self, source: Source, node: Map, child: Child, documents: Documents) -> None:
         self.problems: list[Problem] = []
         self._child = child
+        self._documents = documents
         self._source = source
         self._node = node
         self._services: dict[str, Service] = {}
         self._silences: dict[str, Map] = {}
         self._defaults = node.get("defaults")
+        self._repeated = 0
+        self._sizes: dict[int, int] = {}
 
     def saga(self) -> Saga:
         node = self._node
@@ -84,14 +104,13 @@ class _Building:
     def _service(self, name: Scalar, node: Map) -> Service:
         url = self._template(node.get("url"))
         assert url is not None  # the schema saw to it
-        openapi = node.key("openapi")
-        if openapi is not None:
-            message = '"openapi" is noted, but this version does not hold calls against it'
-            problem = Problem("not-yet", openapi.place, message, severity=Severity.WARNING)
-            self.problems.append(problem)
         limit = _plain(node.get("max_concurrency"), None)
+        path, document = node.get("openapi"), None
+        if isinstance(path, Scalar):
+            document, problems = self._documents(path)
+            self.problems.extend(problems)
         auth = read_auth(node, self._template, self._tell)
-        return Service(str(name.value), name.place, url, limit, auth)
+        return Service(str(name.value), name.place, url, limit, document, auth)
 
     def _steps(self) -> tuple[Step, ...]:
         nodes = self._node.get("steps")
@@ -103,6 +122,8 @@ class _Building:
         steps: list[Step] = []
         above: str | None = None
         for item in items:
+            if self._is_full:
+                break
             step = self._step(item, above)
             above = step.name
             steps.append(step)
@@ -152,9 +173,9 @@ class _Building:
             related = (Related(keys[0].place, "the other one"),)
             message = f'an action is one thing: "{keys[0].value}" or "{key.value}"'
             self.problems.append(Problem("two-actions", key.place, message, related=related))
-        if own is None or own.get("request") is not None or not keys:
+        kind = str(keys[0].value) if keys else "request"
+        if own is None or kind in ("request", "operation"):
             return self._request(step, "action")
-        kind = str(keys[0].value)
         self._refuse_beside(step, own, kind)
         said = own.get(kind)
         assert isinstance(said, Scalar)  # the schema saw to it
@@ -237,16 +258,35 @@ class _Building:
     def _request(self, step: Map, key: str, result: Template | None = None) -> Request:
         node = step.get(key)
         own = node if isinstance(node, Map) else None
-        line = own.get("request") if own is not None else node
+        line = own.get("request") or own.get("operation") if own is not None else node
         assert isinstance(line, Scalar)  # the schema saw to it
         service = self._service_of(step, own, line)
+        called = None
+        if own is not None:
+            called = called_operation(key, own, line, service, self._silences, self.problems)
         silence = Silence(
             own=own,
             service=self._silences.get(service.name) if service is not None else None,
             defaults=self._defaults if isinstance(self._defaults, Map) else None,
             compensates=key == "compensation",
         )
-        return Asking(self.problems, silence).request(line, service, result)
+        self._pay_for(silence, line)
+        return Asking(self.problems, silence).request(line, service, result, called)
+
+    def _pay_for(self, silence: Silence, line: Scalar) -> None:
+        """Count what a request repeats of its service and the defaults; raises _TooMuch."""
+        self._repeated += sum(
+            self._size_of(said) for said in (silence.service, silence.defaults) if said is not None
+        )
+        if self._repeated > MAX_REPEATED:
+            message = "what services and defaults say is repeated in too many requests"
+            self._tell("file-too-large", line.place, message)
+            raise _TooMuch
+
+    def _size_of(self, said: Map) -> int:
+        if id(said) not in self._sizes:
+            self._sizes[id(said)] = _size(said)
+        return self._sizes[id(said)]
 
     def _service_of(self, step: Map, own: Map | None, line: Scalar) -> Service | None:
         named = own.get("service") if own is not None else None
@@ -280,9 +320,11 @@ class _Building:
     def _check_needs(self, nodes: list[Map], steps: list[Step]) -> None:
         names = {step.name: step.place for step in steps}
         written: dict[tuple[str, str], Place] = {}
-        for node, step in zip(nodes, steps, strict=True):
+        for node, step in zip(nodes, steps, strict=False):  # fewer steps, where it is full
             needs = node.get("needs")
             for need in needs.items if isinstance(needs, List) else ():
+                if self._is_full:
+                    return
                 name = str(plain(need))
                 written[step.name, name] = need.place
                 if name == step.name:
@@ -300,6 +342,11 @@ class _Building:
         message = f"these steps need one another: {' → '.join([*cycle, cycle[0]])}"
         problem = Problem("needs-cycle", places[0][1], message, related=related)
         self.problems.append(problem)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether more is wrong already than will be told."""
+        return len(self.problems) > MAX_PROBLEMS
 
     def _template(self, node: Node | None, *, bare: bool = False) -> Template | None:
         if node is None:
@@ -326,9 +373,19 @@ def has_pivot(saga: Saga | None) -> bool:
 
 
 def _meant(name: str, known: Mapping[str, object]) -> str:
-    # Likeness costs a look at every name: a generated file with thousands goes without.
-    close = nearest(name, list(known)) if len(known) <= MOST_COMPARED else None
+    close = nearest(name, list(known))
     return f'; did you mean "{close}"?' if close else ""
+
+
+def _size(node: Node) -> int:
+    """About how many characters a node was written with."""
+    match node:
+        case Scalar():
+            return 1 + len(node.raw)
+        case List():
+            return 1 + sum(map(_size, node.items))
+        case Map():
+            return 1 + sum(1 + len(entry.name) + _size(entry.value) for entry in node)
 
 
 def _entries(node: Node | None) -> Iterator[tuple[Scalar, Node]]:

@@ -172,7 +172,7 @@ def tree_references(
     tree: Tree, bound: frozenset[str] = frozenset(), *, certain: bool = True
 ) -> Iterator[tuple[tuple[str | int, ...], int, int, bool]]:
     """Every name that the tree reads, as (path, start, end, certain)."""
-    path = _static_path(tree)
+    path = static_path(tree)
     if path is not None:
         if path[0] not in bound:
             yield path, tree.start, tree.end, certain and not _is_optional(tree)
@@ -211,15 +211,16 @@ def tree_references(
             yield from tree_references(tree.body, bound | {tree.variable}, certain=False)
 
 
-def _static_path(tree: Tree) -> tuple[str | int, ...] | None:
+def static_path(tree: Tree) -> tuple[str | int, ...] | None:
+    """The path of a name that is written out; None where a part of it is computed."""
     match tree:
         case Name():
             return (tree.name,)
         case Member():
-            above = _static_path(tree.target)
+            above = static_path(tree.target)
             return None if above is None else (*above, tree.name)
         case Index(index=Literal(value=str() | int() as key)) if not isinstance(key, bool):
-            above = _static_path(tree.target)
+            above = static_path(tree.target)
             return None if above is None else (*above, key)
     return None
 

@@ -51,10 +51,11 @@ class _Part:
 
 def unsafe(root: Map) -> Iterator[Problem]:
     """Everything in an input schema that would not be safe, or not mean what it seems to."""
+    has_patterns = _has_patterns(root)
     parts = [root]
     while parts:
         part = parts.pop()
-        yield from _unsafe_keys(part, root)
+        yield from _unsafe_keys(part, root, has_patterns=has_patterns)
         parts.extend(p.node for p in _parts(part) if isinstance(p.node, Map))
     yield from _circles(root)
 
@@ -73,7 +74,7 @@ def _parts(schema: Map) -> Iterator[_Part]:
             yield _Part(node, name in IN_PLACE)
 
 
-def _unsafe_keys(schema: Map, root: Map) -> Iterator[Problem]:
+def _unsafe_keys(schema: Map, root: Map, *, has_patterns: bool) -> Iterator[Problem]:
     for entry in schema:
         place, value = entry.key.place, entry.value
         match entry.name:
@@ -84,7 +85,7 @@ def _unsafe_keys(schema: Map, root: Map) -> Iterator[Problem]:
             case "patternProperties" if isinstance(value, Map):
                 for below in value:
                     yield from _bad_pattern(below.name, below.key.place)
-            case "unevaluatedProperties" if _has_patterns(root):
+            case "unevaluatedProperties" if has_patterns:
                 message = '"unevaluatedProperties" and "patternProperties" cannot be used together'
                 yield Problem("unsafe-schema", place, message, "additionalProperties")
             case "$schema" if plain(value) not in (DRAFT, DRAFT + "#"):

@@ -8,11 +8,14 @@ they lead to the machine's.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.template import Template
 from sagactl.source.node import Json
 from sagactl.source.place import Place, Source
+
+if TYPE_CHECKING:
+    from sagactl.definition.openapi.document import Document
 
 
 class OutcomeKind(StrEnum):
@@ -131,12 +134,16 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A named HTTP endpoint; at most `max_concurrency` requests are under way at it."""
+    """A named HTTP endpoint; at most `max_concurrency` requests are under way at it.
+
+    `document` is what it says of itself, in a file that the definition names.
+    """
 
     name: str
     place: Place
     url: Template
     max_concurrency: int | None = None
+    document: "Document | None" = field(default=None, repr=False, compare=False)
     auth: Auth | None = None
 
 
@@ -161,6 +168,7 @@ class Request:
     fail_when: Template | None = None
     result: Template | None = None
     max_reply_bytes: int = 1024 * 1024
+    operation: str | None = None  # the operationId that stood in place of method and path
 
     @property
     def may_repeat(self) -> bool:

@@ -33,14 +33,20 @@ class PatternTooCostly(Exception):
 
 def matches(pattern: str, text: str) -> bool:
     """Whether it is found anywhere in the text; raises PatternRejected, PatternTooCostly."""
+    return matched(pattern, text, FUEL)[0]
+
+
+def matched(pattern: str, text: str, fuel: int) -> tuple[bool, int]:
+    """The same, and what is left of the fuel; to read the pattern takes some too."""
+    matching = _Matching(text, fuel - len(pattern))
     anywhere = frozenset(range(len(text) + 1))
-    return bool(_Matching(text).ends(parse_pattern(pattern), anywhere))
+    return bool(matching.ends(parse_pattern(pattern), anywhere)), matching.fuel
 
 
 @dataclass
 class _Matching:
     text: str
-    fuel: int = FUEL
+    fuel: int
 
     def ends(self, piece: Piece, starts: Positions) -> Positions:
         """Where the piece can end, given where it may begin."""

@@ -9,23 +9,27 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sagactl.definition.input_schema import are_different, is_multiple, unsafe
 from sagactl.definition.input_words import input_message, unknown_type, unsendable
-from sagactl.definition.pattern import PatternTooCostly, matches
+from sagactl.definition.pattern import FUEL, PatternTooCostly, matched
 from sagactl.definition.pattern_text import PatternRejected
 from sagactl.definition.shape import Fault, Mistake, faults
 from sagactl.source.node import Json, List, Map, Node, descend, plain
 from sagactl.source.place import Place
-from sagactl.source.problem import Problem, Severity
+from sagactl.source.problem import MAX_PROBLEMS, Problem, Severity
 
 NAME = "saga.schema.json"
 # References followed for each value of an input: far more than a schema in its senses needs.
 STEPS_PER_VALUE = 50
 STEPS_AT_LEAST = 2000
+# The same for what patterns cost, in steps of their own.
+PATTERNS_PER_VALUE = 1000
+TOO_LONG = "would take too long to hold against its schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def shape_faults(node: Node) -> list[Fault]:
     for error in validator.iter_errors(plain(node)):
         for fault in faults(node, _mistake(error), validator.schema):
             once.setdefault((fault.problem.place, fault.problem.message), fault)
+            if len(once) > MAX_PROBLEMS:
+                return [*once.values()]
     found = list(once.values())
     schema = node.get("input") if isinstance(node, Map) else None
     if isinstance(schema, Map):
@@ -77,7 +83,7 @@ def check_input(schema: Json, value: Json) -> list[InputProblem]:
             inner = _deepest(error)
             found[InputProblem(tuple(inner.absolute_path), input_message(_mistake(inner)))] = None
     except (_TooManySteps, RecursionError):
-        found[InputProblem((), "would take too long to hold against its schema")] = None
+        found[InputProblem((), TOO_LONG)] = None
     return list(found)
 
 
@@ -101,8 +107,10 @@ def check_input_schema(schema: Json, node: Map) -> list[Problem]:
     """What keeps `schema`, written at `node`, from being a JSON Schema that is safe to check."""
     from jsonschema import Draft202012Validator
 
-    problems = []
+    problems: list[Problem] = []
     for error in Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema):
+        if len(problems) > MAX_PROBLEMS:
+            return problems
         inner = _deepest(error)
         path = tuple(inner.absolute_path)
         thing = f'"{path[-1]}"' if path else '"input"'
@@ -110,7 +118,7 @@ def check_input_schema(schema: Json, node: Map) -> list[Problem]:
         said = said or input_message(_mistake(inner))
         message = f"{thing} is not JSON Schema: it {said}"
         problems.append(Problem("input-schema", descend(node, path).place, message))
-    problems.extend(unsafe(node))
+    problems.extend(islice(unsafe(node), MAX_PROBLEMS + 1))
     if not any(problem.severity is Severity.ERROR for problem in problems):
         problems.extend(_examples(schema, node))
     return problems
@@ -132,6 +140,8 @@ def _examples(schema: Json, node: Map) -> Iterator[Problem]:
             message = f"this example does not fit the schema: {said}"
             place = descend(item, wrong.path).place
             yield Problem("example-misfit", place, message, severity=Severity.WARNING)
+            if wrong.message == TOO_LONG:
+                return  # so would the others
 
 
 def _mistake(error: Any) -> Mistake:
@@ -184,22 +194,36 @@ class _TooManySteps(Exception):
 
 
 class _Steps:
-    """What is left of the steps that a check may take."""
+    """What is left of the steps that a check may take, and of those that its patterns may."""
 
     def __init__(self) -> None:
         self.left = 0
+        self.for_patterns = 0
+
+    def fill(self, size: int) -> None:
+        self.left = STEPS_AT_LEAST + STEPS_PER_VALUE * size
+        self.for_patterns = FUEL + PATTERNS_PER_VALUE * size
 
     def take(self) -> None:
         self.left -= 1
         if self.left < 0:
             raise _TooManySteps
 
+    def match(self, pattern: str, text: str) -> bool:
+        try:
+            found, self.for_patterns = matched(pattern, text, self.for_patterns)
+        except PatternTooCostly:
+            raise _TooManySteps from None
+        except PatternRejected:
+            return False  # refused when the definition was checked
+        return found
+
 
 def _input_validator(schema: Json, value: Json) -> Any:
     from referencing import Registry
 
     kind, steps = _input_kind()
-    steps.left = STEPS_AT_LEAST + STEPS_PER_VALUE * _size(value)
+    steps.fill(_size(value))
     # Without a registry of its own the library fetches remote references over the network.
     return kind(schema, registry=Registry())
 
@@ -215,14 +239,14 @@ def _input_kind() -> tuple[Any, _Steps]:
     kind = _extended(
         {
             **{name: _counted(usual[name], steps) for name in counted},
-            "pattern": _keyword(lambda p, v: not isinstance(v, str) or _fits(p, v)),
+            "pattern": _keyword(lambda p, v: not isinstance(v, str) or steps.match(p, v)),
             "uniqueItems": _keyword(
                 lambda on, v: not on or not isinstance(v, list) or are_different(v)
             ),
             "multipleOf": _keyword(lambda of, v: not _is_number(v) or is_multiple(v, of)),
             "properties": _properties,
-            "patternProperties": _pattern_properties,
-            "additionalProperties": _additional_properties,
+            "patternProperties": partial(_pattern_properties, steps),
+            "additionalProperties": partial(_additional_properties, steps),
         },
     )
     return kind, steps
@@ -261,16 +285,16 @@ def _below(validator: Any, value: Mapping[str, Json], name: str, schema: Json) -
 
 
 def _pattern_properties(
-    validator: Any, patterns: Mapping[str, Json], value: Json, schema: Json
+    steps: _Steps, validator: Any, patterns: Mapping[str, Json], value: Json, schema: Json
 ) -> Iterator[Any]:
     for pattern, below in patterns.items() if isinstance(value, dict) else ():
         for name in value:
-            if _fits(pattern, name):
+            if steps.match(pattern, name):
                 yield from _below(validator, value, name, below)
 
 
 def _additional_properties(
-    validator: Any, allowed: Json, value: Json, schema: Mapping[str, Json]
+    steps: _Steps, validator: Any, allowed: Json, value: Json, schema: Mapping[str, Json]
 ) -> Iterator[Any]:
     from jsonschema import ValidationError
 
@@ -278,21 +302,12 @@ def _additional_properties(
         return
     patterns = schema.get("patternProperties", {})
     known = schema.get("properties", {})
-    others = [n for n in value if n not in known and not any(_fits(p, n) for p in patterns)]
+    others = [n for n in value if n not in known and not any(steps.match(p, n) for p in patterns)]
     if allowed is False and others:
         yield ValidationError("")
     elif isinstance(allowed, dict):
         for name in others:
             yield from _below(validator, value, name, allowed)
-
-
-def _fits(pattern: str, text: str) -> bool:
-    try:
-        return matches(pattern, text)
-    except PatternTooCostly:
-        raise _TooManySteps from None
-    except PatternRejected:
-        return False  # refused when the definition was checked
 
 
 def _is_number(value: Json) -> bool:

@@ -1,6 +1,7 @@
 """What is wrong with a definition's shape, in our words and at its place.
 
-The schema says what is allowed (`errorMessage` is the half sentence that an editor shows too); a
+The schema says what is allowed (`errorMessage` is the half sentence that an editor shows too, for
+every mistake there: where a map may have unknown keys besides, `typeMessage` is ours alone); a
 validator's mistake comes in, problems go out. Nothing here knows which library found the mistake.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 from sagactl.definition.value import kind
 from sagactl.source.node import Json, Map, Node, Scalar, descend
 from sagactl.source.place import Place
-from sagactl.source.problem import Problem, nearest
+from sagactl.source.problem import Edit, Fix, Problem, nearest, surely_meant
 
 Path = tuple[str | int, ...]
 
@@ -76,7 +77,7 @@ def _unknown_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Ite
     for name in mistake.value:
         if name in known:
             continue
-        code, hint = "unknown-key", None
+        code, hint, fix = "unknown-key", None, None
         message = f"unknown key {shown(name)} in {_thing(root, mistake)}"
         close = nearest(name, known)
         if name in NOT_YET:
@@ -85,10 +86,22 @@ def _unknown_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Ite
             hint = f'"{name}" stands in {owners}'
         elif close:
             message += f'; did you mean "{close}"?'
+            fix = _key_fix(node, name, [key for key in known if key not in mistake.value])
         else:
             hint = f"there are {', '.join(known)}"
-        problem = Problem(code, _key_place(node, name), message, hint)
+        problem = Problem(code, _key_place(node, name), message, hint, fix=fix)
         yield Fault((*mistake.path, name), problem, is_apart=True)
+
+
+def _key_fix(node: Node, name: str, free: list[str]) -> Fix | None:
+    """The right key in place of a slip of the pen, where no other key comes near it."""
+    right = surely_meant(name, free)
+    if right is None or not isinstance(node, Map):
+        return None
+    slips = [entry.name for entry in node if surely_meant(entry.name, [right])]
+    if len(slips) > 1:  # both would become the same key
+        return None
+    return Fix(f'write "{right}"', (Edit(_key_place(node, name), right),))
 
 
 def _owners(name: str, whole: Mapping[str, Any]) -> str:
@@ -133,7 +146,8 @@ def _wrong_value(root: Node, mistake: Mistake) -> Fault:
     path, value = mistake.path, mistake.value
     node = descend(root, path)
     place, thing = node.place, _named(path)
-    says = mistake.schema.get("errorMessage") or _says(mistake)
+    said = mistake.schema
+    says = said.get("errorMessage") or said.get("typeMessage") or _says(mistake)
     code = CODES.get(mistake.keyword, "wrong-value")
     hint = None
     if value is None or value in ("", [], {}):
@@ -155,7 +169,18 @@ def _wrong_value(root: Node, mistake: Mistake) -> Fault:
         message += f'; did you mean "{close}"?' if close else ""
     # Without a service or a name, whatever else speaks of it would seem wrong too.
     is_apart = bool(path) and path[-1] not in ("service", "name", "request")
-    return Fault(path, Problem(code, place, message, hint), is_apart)
+    return Fault(path, Problem(code, place, message, hint, fix=_value_fix(path, node)), is_apart)
+
+
+def _value_fix(path: Path, node: Node) -> Fix | None:
+    """What can only have been meant by a value of the wrong type."""
+    if not isinstance(node, Scalar) or "\n" in node.raw:
+        return None
+    if path[-1:] == ("needs",) and isinstance(node.value, str) and node.value:
+        return Fix("write a list", (Edit(node.place, f"[{node.raw}]"),))
+    if path == ("version",) and isinstance(node.value, float):
+        return Fix("write it in quotes", (Edit(node.place, f'"{node.raw}"'),))
+    return None
 
 
 def _says(mistake: Mistake) -> str:

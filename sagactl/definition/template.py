@@ -91,6 +91,12 @@ def parse_part(scalar: Scalar, start: int, end: int) -> tuple[Template, list[Pro
     return Template(node, tuple(_references(compiled)), compiled), problems
 
 
+def join_parts(scalar: Scalar, parts: list[str | Hole]) -> Template:
+    """The template of a text that is put together from several; `scalar` is what it is shown as."""
+    compiled = _joined_parts(parts)
+    return Template(scalar, tuple(_references(compiled)), compiled)
+
+
 def constant(value: Json, place: Place) -> Template:
     """A template that always gives `value`."""
     return Template(Scalar(place, None, ""), (), Fixed(value))
@@ -147,15 +153,21 @@ def hole_value(hole: Hole, scope: Mapping[str, Json]) -> Json:
     try:
         return evaluate_tree(hole.tree, scope)
     except Failure as failure:
-        raise ExpressionFailed(failure.message, _place(hole, failure.tree)) from None
+        raise ExpressionFailed(failure.message, tree_place(hole, failure.tree)) from None
+
+
+def holes(template: Template) -> Iterator[Hole]:
+    """Every `${{ … }}` of a template, in order."""
+    yield from _holes(template.compiled)
 
 
 def hole_place(hole: Hole) -> Place:
     """Where the expression of a hole stands."""
-    return _place(hole, hole.tree)
+    return tree_place(hole, hole.tree)
 
 
-def _place(hole: Hole, tree: Tree) -> Place:
+def tree_place(hole: Hole, tree: Tree) -> Place:
+    """Where a part of the expression of a hole stands."""
     return place_within(hole.scalar, hole.offset + tree.start, hole.offset + tree.end)
 
 
@@ -188,6 +200,20 @@ def _joined(mixed: Mixed, scope: Mapping[str, Json]) -> str:
     return "".join(texts)
 
 
+def _holes(compiled: Compiled) -> Iterator[Hole]:
+    match compiled:
+        case Hole():
+            yield compiled
+        case Mixed():
+            yield from (part for part in compiled.parts if isinstance(part, Hole))
+        case Items():
+            for item in compiled.items:
+                yield from _holes(item)
+        case Fields():
+            for _, item in compiled.fields:
+                yield from _holes(item)
+
+
 def _is_fixed(compiled: Compiled) -> bool:
     match compiled:
         case Fixed():
@@ -200,23 +226,10 @@ def _is_fixed(compiled: Compiled) -> bool:
 
 
 def _references(compiled: Compiled) -> Iterator[Reference]:
-    match compiled:
-        case Hole():
-            for path, start, end, certain in tree_references(compiled.tree):
-                place = place_within(
-                    compiled.scalar, compiled.offset + start, compiled.offset + end
-                )
-                yield Reference(path, place, certain)
-        case Mixed():
-            for part in compiled.parts:
-                if isinstance(part, Hole):
-                    yield from _references(part)
-        case Items():
-            for item in compiled.items:
-                yield from _references(item)
-        case Fields():
-            for _, item in compiled.fields:
-                yield from _references(item)
+    for hole in _holes(compiled):
+        for path, start, end, certain in tree_references(hole.tree):
+            place = place_within(hole.scalar, hole.offset + start, hole.offset + end)
+            yield Reference(path, place, certain)
 
 
 def _compile_bare(scalar: Scalar, text: str, problems: list[Problem]) -> Compiled:
@@ -276,6 +289,10 @@ def _compile_text(scalar: Scalar, text: str, problems: list[Problem], offset: in
         at = closes + len(CLOSE)
     if at < len(text):
         parts.append(text[at:])
+    return _joined_parts(parts)
+
+
+def _joined_parts(parts: list[str | Hole]) -> Compiled:
     holes = [part for part in parts if isinstance(part, Hole)]
     if not holes:
         return Fixed("".join(part for part in parts if isinstance(part, str)))

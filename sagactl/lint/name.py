@@ -4,7 +4,7 @@
 silent wherever the definition does not say what there is: a reply's body, a schema left open.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sagactl.definition.model import Saga, Sleep, Step, SubSaga
 from sagactl.lint.rule import meant
@@ -41,15 +41,20 @@ MAX_REFS = 16
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What is wrong about a name; `place` is where what there is was written, if it was."""
+    """What is wrong about a name; `place` is where what there is was written, if it was.
+
+    `at` is the first part of the path that is wrong, `allowed` what could stand there instead.
+    """
 
     message: str
     place: Place | None = None
+    at: int = 0
+    allowed: tuple[str, ...] = ()
 
 
 def roots_at(spot: Spot) -> tuple[str, ...]:
     """The names an expression at this spot can begin with, `secrets` apart."""
-    if spot.part is Part.AUTH:
+    if spot.part in (Part.AUTH, Part.TOKEN_URL):
         return ("env",)
     known = ["input", "env"]
     if spot.part is not Part.ID:
@@ -83,7 +88,8 @@ def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
     if root not in known:
         if root in ELSEWHERE:
             return Wrong(f'"{root}" is not known in {spot}: {ELSEWHERE[root]}')
-        return Wrong(f'"{root}" is no name in expressions{meant(root, known)}')
+        message = f'"{root}" is no name in expressions{meant(root, known)}'
+        return Wrong(message, allowed=known)
     match root:
         case "env":
             return None if below else _unnamed(root)
@@ -96,8 +102,9 @@ def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
         case "index":
             return Wrong('"index" is a number, and has nothing below it') if below else None
         case "result":
-            return _result(spot.step, below) if spot.step is not None else None
-    return _member(root, below, MEMBERS[root])
+            found = _result(spot.step, below) if spot.step is not None else None
+            return _further(found, 1)
+    return _member(root, below, MEMBERS[root], 1)
 
 
 def _unnamed(root: str) -> Wrong:
@@ -105,10 +112,11 @@ def _unnamed(root: str) -> Wrong:
     return Wrong(f'"{root}" is read by a name that is written out, as in "{root}.NAME"')
 
 
-def _member(above: str, below: Path, members: tuple[str, ...]) -> Wrong | None:
+def _member(above: str, below: Path, members: tuple[str, ...], at: int) -> Wrong | None:
     if not below or below[0] in members:
         return None
-    return Wrong(f'"{above}" has no "{below[0]}"{meant(str(below[0]), members)}')
+    message = f'"{above}" has no "{below[0]}"{meant(str(below[0]), members)}'
+    return Wrong(message, at=at, allowed=members)
 
 
 def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
@@ -116,17 +124,23 @@ def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
         return None
     names = tuple(step.name for step in saga.steps)
     if below[0] not in names:
-        return Wrong(f'no step is called "{below[0]}"{meant(str(below[0]), names)}')
+        message = f'no step is called "{below[0]}"{meant(str(below[0]), names)}'
+        return Wrong(message, at=1, allowed=names)
     name = str(below[0])
     if below[1:2] == ("result",):
         step, path = saga.step(name), below[2:]
         if step.for_each is None or (step is spot.step and _is_of_an_instance(spot)):
-            return _result(step, path)
+            return _further(_result(step, path), 3)
         if path and isinstance(path[0], str):
             message = f'the result of step "{name}" is a list, one for each element'
             return Wrong(f"{message}: write result[0].{path[0]}, or result.map(…)")
-        return _result(step, path[1:])
-    return _member(f"steps.{name}", below[1:], STEP_MEMBERS)
+        return _further(_result(step, path[1:]), 4)
+    return _member(f"steps.{name}", below[1:], STEP_MEMBERS, 2)
+
+
+def _further(wrong: Wrong | None, depth: int) -> Wrong | None:
+    """The same, found in a path that begins `depth` parts further on."""
+    return None if wrong is None else replace(wrong, at=wrong.at + depth)
 
 
 def _result(step: Step, below: Path) -> Wrong | None:
@@ -143,9 +157,11 @@ def _result(step: Step, below: Path) -> Wrong | None:
             continue
         absent = _absent(request.result.node, below)
         if absent is not None:
-            name, names = absent
+            at, name, names = absent
             message = f'the result of step "{step.name}" has no "{name}"{manner}'
-            return Wrong(message + meant(name, names), request.result.node.place)
+            # A name that only one of two results has is no right one either.
+            allowed = names if len({id(one.result) for _, one in asked}) == 1 else ()
+            return Wrong(message + meant(name, names), request.result.node.place, at, allowed)
     return None
 
 
@@ -157,18 +173,18 @@ def _child_result(step: Step, child: Saga, below: Path) -> Wrong | None:
     absent = _absent(child.output.node, below)
     if absent is None:
         return None
-    name, names = absent
+    at, name, names = absent
     message = f'the output of the sub-saga of step "{step.name}" has no "{name}"'
-    return Wrong(message + meant(name, names), child.output.node.place)
+    return Wrong(message + meant(name, names), child.output.node.place, at, names)
 
 
-def _absent(node: Node, below: Path) -> tuple[str, tuple[str, ...]] | None:
+def _absent(node: Node, below: Path) -> tuple[int, str, tuple[str, ...]] | None:
     """The first part of a path that a written value lacks, and what stands there instead."""
-    for part in below:
+    for at, part in enumerate(below):
         if isinstance(node, Map) and isinstance(part, str):
             value = node.get(part)
             if value is None:
-                return part, tuple(entry.name for entry in node)
+                return at, part, tuple(entry.name for entry in node)
         elif isinstance(node, List) and isinstance(part, int) and part < len(node.items):
             value = node.items[part]
         else:
@@ -179,8 +195,8 @@ def _absent(node: Node, below: Path) -> tuple[str, tuple[str, ...]] | None:
 
 def _input(root: Json, below: Path) -> Wrong | None:
     schema, above = root, "input"
-    for part in below:
-        schema = _resolved(root, schema)
+    for at, part in enumerate(below):
+        schema = resolved(root, schema)
         if not isinstance(schema, dict):
             return None
         if isinstance(part, int):
@@ -193,12 +209,12 @@ def _input(root: Json, below: Path) -> Wrong | None:
             if _names_more(schema):
                 return None
             message = f'the input\'s schema has no "{above}.{part}"'
-            return Wrong(message + meant(part, tuple(properties)))
+            return Wrong(message + meant(part, tuple(properties)), None, at + 1, tuple(properties))
         schema, above = properties[part], f"{above}.{part}"
     return None
 
 
-def _resolved(root: Json, schema: Json) -> Json:
+def resolved(root: Json, schema: Json) -> Json:
     """The schema behind a `$ref`; None where `properties` beside it say more, and for circles.
 
     Others than "#/…" are refused when the definition is read.

@@ -8,9 +8,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sagactl.definition.expression import Reference
-from sagactl.definition.model import Request, Saga, Sleep, Step, SubSaga
-from sagactl.definition.template import Template
+from sagactl.definition.expression import (
+    Apply,
+    Index,
+    Member,
+    Name,
+    Reference,
+    Tree,
+    children,
+)
+from sagactl.definition.model import (
+    Auth,
+    ClientCredentials,
+    Request,
+    Saga,
+    Sleep,
+    Step,
+    SubSaga,
+)
+from sagactl.definition.template import Template, holes, tree_place
+from sagactl.source.place import Place
 
 
 class Part(StrEnum):
@@ -19,6 +36,7 @@ class Part(StrEnum):
     ID = "id"
     SERVICE_URL = "url"
     AUTH = "auth"
+    TOKEN_URL = "token_url"
     WHEN = "when"
     FOR_EACH = "for_each"
     SLEEP = "sleep"
@@ -58,9 +76,15 @@ class Spot:
             return (
                 f'the "{self.part}" of {"an" if self.phase is Phase.ACTION else "a"} {self.phase}'
             )
-        if self.part in (Part.SERVICE_URL, Part.AUTH):
+        if self.part in (Part.SERVICE_URL, Part.AUTH, Part.TOKEN_URL):
             return f'the "{self.part}" of a service'
         return f'"{self.part}"'
+
+
+def _part_of(auth: Auth | None, template: Template) -> Part:
+    scheme = None if auth is None else auth.scheme
+    is_url = isinstance(scheme, ClientCredentials) and template is scheme.token_url
+    return Part.TOKEN_URL if is_url else Part.AUTH
 
 
 def spots(saga: Saga) -> Iterator[Spot]:
@@ -70,7 +94,7 @@ def spots(saga: Saga) -> Iterator[Spot]:
     for service in saga.services.values():
         yield Spot(service.url, Part.SERVICE_URL)
         for template in service.auth.templates() if service.auth is not None else ():
-            yield Spot(template, Part.AUTH)
+            yield Spot(template, _part_of(service.auth, template))
     for step in saga.steps:
         yield from step_spots(step)
     if saga.output is not None:
@@ -115,6 +139,57 @@ def result_reads(saga: Saga) -> Iterator[tuple[Spot, Reference, str]]:
         match reference.path:
             case ("steps", str(name), "result", *_):
                 yield spot, reference, name
+
+
+def has_reads(saga: Saga) -> Iterator[tuple[Spot, str, Place, Place]]:
+    """Every `has(steps.NAME.result.x)`, which fails where there is no result at all.
+
+    As (spot, name, its place, the place in front of "result"). What asks about the result as well,
+    anywhere in the same expression, is left out.
+    """
+    for spot in spots(saga):
+        for hole in holes(spot.template):
+            for path in _has_paths(hole.tree):
+                match _to_result(path):
+                    case Member(target=Member(name=name), optional=False) as result:
+                        if path is result or _asks_about(hole.tree, name):
+                            continue
+                        at = tree_place(hole, result)
+                        column = at.end_column - len(result.name)
+                        before = Place(at.source, at.line, column, at.line, column)
+                        yield spot, name, tree_place(hole, path), before
+
+
+def _has_paths(tree: Tree) -> Iterator[Tree]:
+    match tree:
+        case Apply(name="has", arguments=(path,)):
+            yield path
+    for below in children(tree):
+        yield from _has_paths(below)
+
+
+def _to_result(path: Tree) -> Tree | None:
+    """The part of a path that is `steps.NAME.result`."""
+    while isinstance(path, Member | Index):
+        match path:
+            case Member(name="result", target=Member(target=Name(name="steps"))):
+                return path
+        path = path.target
+    return None
+
+
+def _asks_about(tree: Tree, name: str) -> bool:
+    """Whether an expression finds out, anywhere in it, whether a step has a result."""
+    match tree:
+        case Member(name="status", target=Member(name=asked, target=Name(name="steps"))):
+            return asked == name
+        case Member(
+            name="result", optional=True, target=Member(name=asked, target=Name(name="steps"))
+        ):
+            return asked == name
+        case Apply(name="has", arguments=(Member(name="result") as path,)):
+            return isinstance(path.target, Member) and path.target.name == name
+    return any(_asks_about(below, name) for below in children(tree))
 
 
 def requests(saga: Saga) -> Iterator[tuple[Step, Phase, Request]]:

@@ -5,7 +5,7 @@ Nothing here knows what a saga is.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sagactl.source.place import Place
@@ -13,6 +13,9 @@ from sagactl.source.place import Place
 # None, bool, int, float, str, list of Json, dict from str to Json. Written as Any because every
 # reader of a JSON value asks for its type anyway, and a recursive alias only adds casts.
 Json: TypeAlias = Any
+
+# A map of so few entries is looked through.
+SHORT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,29 @@ class Entry:
 class Map:
     place: Place
     entries: tuple[Entry, ...]
+    # Made when it is first needed: what asks a long map for each of its names stays quick.
+    _index: dict[str, Entry] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
 
     def get(self, name: str) -> "Node | None":
         """The value under `name`, or None where there is no such key."""
-        return next((entry.value for entry in self.entries if entry.name == name), None)
+        entry = self._entry(name)
+        return None if entry is None else entry.value
 
     def key(self, name: str) -> Scalar | None:
         """The key itself (for its place), or None."""
-        return next((entry.key for entry in self.entries if entry.name == name), None)
+        entry = self._entry(name)
+        return None if entry is None else entry.key
+
+    def _entry(self, name: str) -> Entry | None:
+        if len(self.entries) <= SHORT:
+            return next((entry for entry in self.entries if entry.name == name), None)
+        if self._index is None:
+            index = {entry.name: entry for entry in reversed(self.entries)}
+            object.__setattr__(self, "_index", index)
+        return (self._index or {}).get(name)
 
 
 Node: TypeAlias = Scalar | List | Map

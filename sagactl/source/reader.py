@@ -4,6 +4,9 @@ Refused, each with its place: duplicate and non-text keys, anchors and aliases, 
 documents, the traps of YAML 1.1, control characters, and whatever is too large or too deep. The
 tree is built from parser events with a stack of our own, because libyaml's composer recurses and a
 file of 50,000 brackets would kill the process where no `except` helps.
+
+A document that others wrote (`FOREIGN`) is read by YAML 1.2 without a word about its traps: nobody
+here can change it, and nothing is sent that stands in it.
 """
 
 import re
@@ -13,14 +16,33 @@ from typing import Any
 import yaml
 
 from sagactl.source.node import Entry, List, Map, Node, Scalar
-from sagactl.source.place import Place, Source
-from sagactl.source.problem import Problem, Related
-from sagactl.source.scalar import ScalarRejected, plain_value
+from sagactl.source.place import Place, Source, lines_of, position_in
+from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, too_many
+from sagactl.source.scalar import ScalarRejected, core_value, plain_value
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
-MAX_PROBLEMS = 100
+# No hint repeats a line that nobody would read; a pattern may look at it for long, too.
+LONGEST_SHOWN = 400
+
+# The pure parser tells of a mistake where the quick one does, or soon behind it.
+FURTHER = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a text is read; `thing` is what messages call it."""
+
+    thing: str
+    begins: str
+    max_bytes: int = MAX_BYTES
+    max_nodes: int = MAX_NODES
+    is_foreign: bool = False
+
+
+OWN = Manner("a definition", "saga: NAME")
+FOREIGN = Manner("a document", "openapi: 3.1.0", 16 * MAX_BYTES, 10 * MAX_NODES, is_foreign=True)
 
 _QUOTING = ("'", '"', "|", ">")
 
@@ -31,12 +53,12 @@ _INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
-def decode(content: bytes, name: str) -> tuple[Source | None, list[Problem]]:
-    """The text of a file: UTF-8 without a byte order mark, at most a mebibyte."""
+def decode(content: bytes, name: str, manner: Manner = OWN) -> tuple[Source | None, list[Problem]]:
+    """The text of a file: UTF-8 without a byte order mark, of a size that is worth reading."""
     empty = Source(name, "")
     start = Place(empty, 1, 1, 1, 2)
-    if len(content) > MAX_BYTES:
-        message = f"the file has {len(content)} bytes; a definition has at most {MAX_BYTES}"
+    if len(content) > manner.max_bytes:
+        message = f"{manner.thing} has at most {manner.max_bytes} bytes"
         return None, [Problem("file-too-large", start, message)]
     if content.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         message = "the file begins with a byte order mark; save it as UTF-8 without one"
@@ -45,21 +67,22 @@ def decode(content: bytes, name: str) -> tuple[Source | None, list[Problem]]:
         return Source(name, content.decode("utf-8")), []
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        line, column = position_in(before, len(before))
         place = Place(empty, line, column, line, column + 1)
         return None, [Problem("not-utf-8", place, f"byte {error.start} is not UTF-8")]
 
 
-def read(source: Source) -> tuple[Node | None, list[Problem]]:
+def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Problem]]:
     """The tree of a YAML text, or None, with every problem found on the way."""
-    if len(source.text) > MAX_BYTES:
-        message = f"a definition has at most {MAX_BYTES} bytes"
+    if len(source.text) > manner.max_bytes:
+        message = f"{manner.thing} has at most {manner.max_bytes} bytes"
         return None, [Problem("file-too-large", Place(source, 1, 1, 1, 2), message)]
     if forbidden := _FORBIDDEN.search(source.text):
-        place = _place_at(source, forbidden.start())
+        line, column = position_in(source.text, forbidden.start())
+        place = Place(source, line, column, line, column + 1)
         message = f"the character U+{ord(forbidden.group()):04X} may not stand in YAML"
         return None, [Problem("control-character", place, message)]
-    building = _Building(source)
+    building = _Building(source, manner)
     try:
         for event in yaml.parse(source.text, Loader=_Loader):
             building.take(event)
@@ -71,7 +94,7 @@ def read(source: Source) -> tuple[Node | None, list[Problem]]:
         before = [p for p in building.problems if p.place.line != problem.place.line]
         return None, [*before, problem]
     if building.root is None and not building.problems:
-        message = "the file is empty; a definition begins with saga: NAME"
+        message = f"the file is empty; {manner.thing} begins with {manner.begins}"
         building.problems.append(Problem("empty-file", Place(source, 1, 1, 1, 2), message))
     return building.root, building.problems
 
@@ -98,10 +121,11 @@ class _Open:
 class _Building:
     """The tree so far, from parser events."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, manner: Manner) -> None:
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self._source = source
+        self._manner = manner
         self._stack: list[_Open] = []
         self._documents = 0
         self._nodes = 0
@@ -112,7 +136,7 @@ class _Building:
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents == 2:
-                    message = "a file holds one definition, and a second document begins here"
+                    message = f"a file holds {self._manner.thing}, and a second one begins here"
                     self._tell("several-documents", self._place(event), message)
                     raise _TooMuch
             case yaml.AliasEvent():
@@ -132,8 +156,11 @@ class _Building:
 
     def _count(self, event: Any) -> None:
         self._nodes += 1
-        if self._nodes > MAX_NODES or len(self.problems) > MAX_PROBLEMS:
+        if self._nodes > self._manner.max_nodes:
             self._tell("file-too-large", self._place(event), "there is too much in this file")
+            raise _TooMuch
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.problems.append(too_many(self._place(event)))
             raise _TooMuch
         if event.anchor is not None:
             message = (
@@ -145,7 +172,7 @@ class _Building:
 
     def _tag(self, event: Any) -> None:
         place = self._place(event)
-        line = self._source.text.splitlines()[event.start_mark.line]
+        line = lines_of(self._source.text)[event.start_mark.line]
         if event.tag == "!" and isinstance(event, yaml.ScalarEvent):
             message = 'quote the expression: YAML takes a leading "!" for a tag and drops it'
             self._tell("quote-expression", place, message, _as_it_should_be(line))
@@ -164,8 +191,10 @@ class _Building:
         if event.style in _QUOTING or event.tag is not None:
             return Scalar(place, event.value, raw)
         text = event.value
-        if text.rfind("${{") > text.rfind("}}"):
-            line = self._source.text.splitlines()[event.start_mark.line]
+        if self._manner.is_foreign:
+            return Scalar(place, core_value(text), raw)
+        line = lines_of(self._source.text)[event.start_mark.line] if "${{" in text else ""
+        if " #" in line and text.rfind("${{") > text.rfind("}}"):
             message = 'quote the expression: " #" begins a comment and cuts it off'
             self._tell("quote-expression", place, message, _as_it_should_be(line))
             return Scalar(place, text, raw)
@@ -193,14 +222,19 @@ class _Building:
         elif above.key is None:
             above.key = self._key(above, node)
         else:
-            above.entries.append(Entry(above.key, node))
+            # Of a key that stands twice the first one counts, for every reader of the tree.
+            if above.keys.get(str(above.key.value), above.key.place) is above.key.place:
+                above.entries.append(Entry(above.key, node))
             above.key = None
 
     def _key(self, above: _Open, node: Node) -> Scalar:
         if not isinstance(node, Scalar):
             self._tell("key-not-text", node.place, "a key is a text, not a list or a map")
             return Scalar(node.place, f"?{len(above.keys)}", "")
-        if not isinstance(node.value, str):
+        if self._manner.is_foreign:
+            # `200:` is how half of the world writes a status.
+            node = node if isinstance(node.value, str) else Scalar(node.place, node.raw, node.raw)
+        elif not isinstance(node.value, str):
             message = f'a key is a text: write "{node.raw}" in quotes'
             self._tell("key-not-text", node.place, message)
             node = Scalar(node.place, node.raw, node.raw)
@@ -231,7 +265,7 @@ def _syntax_problem(source: Source, error: yaml.YAMLError) -> Problem:
     if mark is None:
         return Problem("yaml-syntax", Place(source, 1, 1, 1, 2), "this is not YAML")
     place = Place(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-    lines = source.text.splitlines()
+    lines = lines_of(source.text)
     context = getattr(error, "context_mark", None)
     for number in dict.fromkeys((mark.line, mark.line - 1, context.line if context else mark.line)):
         line = lines[number] if 0 <= number < len(lines) else ""
@@ -251,9 +285,12 @@ def _said_better(source: Source, error: yaml.YAMLError) -> yaml.YAMLError:
     """The pure parser's error, whose words are clearer; it is slow, so only for small files."""
     if _Loader is yaml.SafeLoader or len(source.text) > 100_000:
         return error
+    mark = getattr(error, "problem_mark", None)
+    until = len(source.text) if mark is None else mark.index + FURTHER
     try:
-        for _ in yaml.parse(source.text, Loader=yaml.SafeLoader):
-            pass
+        for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
+            if event.start_mark is not None and event.start_mark.index > until:
+                break
     except yaml.YAMLError as better:
         return better
     return error
@@ -266,6 +303,8 @@ def _is_quoted(line: str, at: int) -> bool:
 
 def _as_it_should_be(line: str) -> str:
     """The line with its expression quoted."""
+    if len(line) > LONGEST_SHOWN:
+        return "write it in quotes"
     found = re.match(r"(\s*(?:- +)*(?:[\w.-]+|\"[^\"]*\"):\s+|\s*- +)(.*?)\s*$", line)
     if found is None:
         return f"write: {_EXPRESSION.sub(lambda e: _quoted(e.group()), line).strip()}"
@@ -279,9 +318,3 @@ def _quoted(text: str) -> str:
     if '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"
-
-
-def _place_at(source: Source, index: int) -> Place:
-    before = source.text[:index]
-    line, column = before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
-    return Place(source, line, column, line, column + 1)

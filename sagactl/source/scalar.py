@@ -57,3 +57,21 @@ def plain_value(text: str) -> Value:
             raise ScalarRejected(f'the number "{text[:20]}" is too large')
         return value
     return text
+
+
+_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_OCT = re.compile(r"0o[0-7]+\Z")
+_DIGITS = re.compile(r"[-+]?[0-9]+\Z")
+MOST_DIGITS = 400
+
+
+def core_value(text: str) -> Value:
+    """The value of a plain scalar in the YAML 1.2 core schema (10.3.2), less what JSON has not."""
+    if _DIGITS.match(text) and len(text) <= MOST_DIGITS:
+        return int(text)
+    if _HEX.match(text) or _OCT.match(text):
+        return int(text, 0) if len(text) <= MOST_DIGITS else text
+    try:
+        return plain_value(text)
+    except ScalarRejected:
+        return text

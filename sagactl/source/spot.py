@@ -4,8 +4,14 @@ A value and its source differ: quotes, escapes, folded lines, indentation. Both 
 side. This is for messages only, so it never fails; at worst it answers with the whole scalar.
 """
 
+import re
+from functools import lru_cache
+
 from sagactl.source.node import Scalar
-from sagactl.source.place import Place
+from sagactl.source.place import Place, position_in
+
+_BLANKS = re.compile(r"\s*")
+_BREAKS = "\r\n\x85\u2028\u2029"
 
 
 def place_within(scalar: Scalar, start: int, end: int) -> Place:
@@ -17,12 +23,16 @@ def place_within(scalar: Scalar, start: int, end: int) -> Place:
         return scalar.place
     last = offsets[min(end, len(offsets)) - 1] if end > start else offsets[start]
     line, column = _position(scalar, offsets[start])
-    end_line, end_column = _position(scalar, last + 1)
-    return Place(scalar.place.source, line, column, end_line, end_column)
+    end_line, end_column = _position(scalar, last)
+    return Place(scalar.place.source, line, column, end_line, end_column + 1)
 
 
-def _offsets(value: str, raw: str) -> list[int] | None:
-    """For each character of the value, its offset in the raw slice."""
+@lru_cache(maxsize=8)
+def _offsets(value: str, raw: str) -> tuple[int, ...] | None:
+    """For each character of the value, its offset in the raw slice.
+
+    Kept for a while: a text with a thousand expressions is asked about for each of them.
+    """
     style = raw[:1]
     at = 1 if style in "'\"" and style else 0
     if style in "|>" and style:
@@ -34,22 +44,22 @@ def _offsets(value: str, raw: str) -> list[int] | None:
             return None
         found.append(at)
         at += _width(raw, at, style)
-    return found
+    return tuple(found)
 
 
 def _skip(raw: str, at: int, char: str, style: str) -> int:
     """The offset at which `char` is written: past indentation, folds and escaped line breaks."""
-    if at < len(raw) and raw[at] == char:
-        return at
-    if char == " " and at < len(raw) and raw[at] in "\r\n":
-        return at  # a folded line break reads as a space
-    if style == '"' and at < len(raw) and raw[at] == "\\":
-        if raw[at + 1 : at + 2] in ("\n", "\r"):
-            rest = raw[at + 2 :]
-            return _skip(raw, len(raw) - len(rest.lstrip()), char, style)
-        return at
-    while at < len(raw) and raw[at].isspace() and raw[at] != char:
-        at += 1
+    while at < len(raw) and raw[at] != char:
+        if char == " " and raw[at] in _BREAKS:
+            return at  # a folded line break reads as a space
+        if style == '"' and raw[at] == "\\":
+            if raw[at + 1 : at + 2] not in ("\n", "\r"):
+                return at
+            at = _past_blanks(raw, at + 2)
+        elif raw[at].isspace():
+            at += 1
+        else:
+            return at
     return at
 
 
@@ -58,15 +68,16 @@ def _width(raw: str, at: int, style: str) -> int:
         return 2
     if style == '"' and raw[at] == "\\":
         return 2 + {"x": 2, "u": 4, "U": 8}.get(raw[at + 1 : at + 2], 0)
-    if raw[at] in "\r\n":
-        rest = raw[at:]
-        return len(rest) - len(rest.lstrip())
-    return 1
+    return _past_blanks(raw, at) - at if raw[at] in _BREAKS else 1
+
+
+def _past_blanks(raw: str, at: int) -> int:
+    found = _BLANKS.match(raw, at)
+    return at if found is None else found.end()
 
 
 def _position(scalar: Scalar, offset: int) -> tuple[int, int]:
-    before = scalar.raw[:offset]
-    newlines = before.count("\n")
-    if not newlines:
-        return scalar.place.line, scalar.place.column + offset
-    return scalar.place.line + newlines, offset - before.rfind("\n")
+    line, column = position_in(scalar.raw, offset)
+    if line == 1:
+        return scalar.place.line, scalar.place.column + column - 1
+    return scalar.place.line + line - 1, column

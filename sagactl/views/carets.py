@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 
-from sagactl.source.place import Place
+from sagactl.source.place import Place, lines_of
 from sagactl.source.problem import Problem, Severity
 
 WIDEST = 120
@@ -46,7 +46,7 @@ def _visible(char: str) -> str:
 
 
 def _snippet(place: Place, paint: str, off: str) -> Iterator[str]:
-    lines = place.source.text.splitlines()
+    lines = lines_of(place.source.text)
     if not 1 <= place.line <= len(lines):
         return
     line = lines[place.line - 1]

@@ -1,20 +1,26 @@
-"""A plan as text: what is sent, in which order, what undoes it, and what doubt leads to."""
+"""A plan as text: what is sent, in which order, what undoes it, and what doubt leads to.
+
+As a document it is for comparing: its keys are sorted, and without an input nothing in it changes
+but by an edit of the definition or of a sub-saga.
+"""
 
 import json
+import posixpath
 from contextlib import suppress
 
 from sagactl.definition.address import is_whole
 from sagactl.definition.duration import said_duration
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.graph import topological
 from sagactl.definition.model import OnUnknown, Request, Sleep, SubSaga, Success
 from sagactl.definition.template import Template
 from sagactl.machine.command import Phase
 from sagactl.machine.plan import Plan, PlannedStep, unfolded
 from sagactl.machine.request import render, scope_of
+from sagactl.machine.rollback import foresee
 from sagactl.machine.run import Run
 from sagactl.source.node import Json, Scalar, plain
 from sagactl.views.carets import visible
+from sagactl.views.rollback_text import rollback_document, rollback_lines, why_so
 from sagactl.views.veil import CLEAR, veil_of
 
 THEN = {
@@ -22,16 +28,13 @@ THEN = {
     OnUnknown.COMPENSATE: "taken as done, and undone",
     OnUnknown.HOLD: "stuck: a person decides",
 }
-WHY = {
-    OnUnknown.FINISH: "sending it again does no harm",
-    OnUnknown.COMPENSATE: "undoing nothing does no harm here",
-    OnUnknown.HOLD: "it may not be sent again",
-}
+# Of the document. Another number when what it says no longer compares with what was kept.
+FORMAT = 1
 
 
 def plan_lines(plan: Plan, run: Run | None) -> list[str]:
     """The plan step by step; with a run (never begun) its input fills the requests in."""
-    saga, plan = plan.saga, unfolded(plan)
+    saga, foresight, plan = plan.saga, foresee(plan), unfolded(plan)
     preview = _Preview(plan, run)
     limit = f", at most {said_duration(saga.timeout_s)}" if saga.timeout_s else ""
     lines = [f"{saga.name} version {saga.version}: {len(plan.steps)} steps{limit}", ""]
@@ -39,35 +42,49 @@ def plan_lines(plan: Plan, run: Run | None) -> list[str]:
     for number, planned in enumerate(plan, 1):
         lines.extend(_step_lines(number, planned, preview, above.get(planned.parent)))
         above[planned.parent] = planned.name
-    lines += ["", *_undo_lines(plan, preview)]
+    lines += ["", *rollback_lines(foresight)]
     return [visible(line) for line in lines]
 
 
-def plan_document(plan: Plan, run: Run | None) -> dict[str, Json]:
+def plan_document(plan: Plan, run: Run | None) -> Json:
     """The same as a JSON value."""
-    plan = unfolded(plan)
+    foresight, plan = foresee(plan), unfolded(plan)
     preview = _Preview(plan, run)
-    return {
-        "saga": plan.saga.name,
-        "version": plan.saga.version,
-        "steps": [_step_document(planned, preview) for planned in plan],
-        "undo_order": [planned.name for _, planned in _undo(plan)],
-    }
+    return _sorted(
+        {
+            "format": FORMAT,
+            "saga": plan.saga.name,
+            "version": plan.saga.version,
+            "steps": [_step_document(planned, preview) for planned in plan],
+            **rollback_document(foresight),
+        }
+    )
+
+
+def _sorted(value: Json) -> Json:
+    """The value with its keys in order, so that texts of it can be compared."""
+    match value:
+        case dict():
+            return {key: _sorted(value[key]) for key in sorted(value)}
+        case list():
+            return [_sorted(item) for item in value]
+    return value
 
 
 def _step_document(planned: PlannedStep, preview: "_Preview") -> dict[str, Json]:
     step = planned.step
     lookup = step.lookup.request if step.lookup else None
     return {
-        "name": planned.name,
-        "needs": list(planned.needs),
-        "for_each": None if step.for_each is None else _written(step.for_each.items),
-        "pivot": step.pivot,
-        "past_pivot": planned.past_pivot,
         "action": _does(planned, preview),
-        "lookup": preview.said(lookup, planned, Phase.LOOKUP),
         "compensation": preview.said(step.compensation, planned, Phase.COMPENSATION),
+        "for_each": None if step.for_each is None else _written(step.for_each.items),
+        "lookup": preview.said(lookup, planned, Phase.LOOKUP),
+        "name": planned.name,
+        "needs": sorted(planned.needs),
         "on_unknown": str(planned.on_unknown),
+        "past_pivot": planned.past_pivot,
+        "pivot": step.pivot,
+        "when": None if step.when is None else _written(step.when),
     }
 
 
@@ -90,7 +107,9 @@ def _step_lines(
     else:
         undo = str(preview.said(step.compensation, planned, Phase.COMPENSATION))
     lines.append(f"   undo     {undo}")
-    lines.append(f"   unknown  {planned.on_unknown}: {THEN[planned.on_unknown]} ({_why(planned)})")
+    lines.append(
+        f"   unknown  {planned.on_unknown}: {THEN[planned.on_unknown]} ({why_so(planned)})"
+    )
     return lines
 
 
@@ -116,7 +135,10 @@ def action_as_written(planned: PlannedStep) -> str:
         case Sleep(duration=duration):
             return f"sleeps for {_written(duration)}"
         case SubSaga(saga=saga):
-            return f"the sub-saga {saga.name} ({saga.source.name})"
+            folder = posixpath.dirname(planned.saga.source.name) or "."
+            # As it is written, wherever one stands.
+            path = posixpath.relpath(saga.source.name, folder)
+            return f"the sub-saga {saga.name} ({path})"
         case Request() as request:
             return request_as_written(request)
 
@@ -153,60 +175,6 @@ def _tries(planned: PlannedStep, action: Request) -> str:
         condition = " and its condition is true" if action.success.conditions else ""
         tries += f"; applied on {statuses}{condition}"
     return tries
-
-
-def _why(planned: PlannedStep) -> str:
-    step = planned.step
-    if step.on_unknown is planned.on_unknown:
-        return "as written"
-    if step.pivot or planned.past_pivot:
-        return "there is no way back"
-    return WHY[planned.on_unknown]
-
-
-def _undo_lines(plan: Plan, preview: "_Preview") -> list[str]:
-    last = _last_to_fail(plan)
-    ranked = _undo(plan)
-    if not ranked:
-        return [f"if {last} fails, nothing is undone"]
-    ranks = [rank for rank, _ in ranked]
-    beside = " (same number: at the same time)" if len(set(ranks)) < len(ranks) else ""
-    lines = [f"if {last} fails, this is undone, in this order{beside}:"]
-    for rank, planned in ranked:
-        undo = preview.said(planned.step.compensation, planned, Phase.COMPENSATION)
-        lines.append(f"  {rank}. {planned.name}: {undo}")
-    return lines
-
-
-def _order(plan: Plan) -> list[str]:
-    """The steps that the saga can turn back at, in an order in which they may happen."""
-    before: dict[str, list[str]] = {name: [] for name in plan.steps}
-    for planned in plan:
-        for name in planned.needed_by:
-            before[name].append(planned.name)
-    return [name for name in topological(before) if not plan.steps[name].past_pivot]
-
-
-def _last_to_fail(plan: Plan) -> str:
-    return plan.pivots[-1] if plan.pivots else _order(plan)[-1]
-
-
-def _undo(plan: Plan) -> list[tuple[int, PlannedStep]]:
-    """What is undone when the last step that can fail does, each with its turn, from 1.
-
-    A step's turn comes after those of all that needed it; what has nothing to undo takes none.
-    """
-    last = _last_to_fail(plan)
-    turns: dict[str, int] = {}
-    found = []
-    for name in reversed(_order(plan)):
-        planned = plan.steps[name]
-        after = max((turns[other] for other in planned.needed_by if other in turns), default=0)
-        undone = planned.step.compensation is not None and name != last
-        turns[name] = after + undone
-        if undone:
-            found.append((turns[name], planned))
-    return sorted(found, key=lambda pair: pair[0])
 
 
 class _Preview:

@@ -44,6 +44,15 @@ def history(cli: Cli, run_id: str) -> list[dict[str, Any]]:
     return found
 
 
+def rest(watch: "subprocess.Popen[str]") -> tuple[str, str]:
+    """What is left to be read until the end: `communicate` knows nothing of what `readline` has."""
+    assert watch.stdout is not None
+    assert watch.stderr is not None
+    out, err = watch.stdout.read(), watch.stderr.read()
+    watch.wait(timeout=60)
+    return out, err
+
+
 @pytest.mark.parametrize("state", ENDS)
 def test_a_watch_ends_with_the_saga_and_exits_as_its_run(cli: Cli, state: str) -> None:
     words, status = ENDS[state]
@@ -78,7 +87,7 @@ def test_a_saga_is_followed_while_it_is_killed_compacted_and_resumed(cli: Cli) -
         assert killed.returncode == -signal.SIGKILL
         assert cli("doctor", "--compact").status == 0
     assert cli("resume", "o1", "--fail", "none").status == 0
-    out, err = watch.communicate(timeout=60)
+    out, err = rest(watch)
     assert (watch.returncode, err) == (0, "")
     assert [event_of(line) for line in [first, *out.splitlines()]] == history(cli, "o1")
     assert json.loads(out.splitlines()[-1])["state"] == "completed"
@@ -205,6 +214,6 @@ def test_the_bounds_of_what_a_watch_may_open_are_small(cli: Cli) -> None:
         assert cli("doctor", "--compact").status == 0
         assert cli("resume", "o1", "--no-wait").status == 5
     assert cli("resume", "o1", "--fail", "none").status == 0
-    out, err = watch.communicate(timeout=60)
+    out, err = rest(watch)
     assert (watch.returncode, err) == (0, "")
     assert len(out.splitlines()) == len(history(cli, "o1")) - 1

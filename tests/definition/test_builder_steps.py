@@ -159,13 +159,6 @@ def test_nobody_waits_longer_than_a_century(key: str) -> None:
     assert problem.message.endswith("longer than a century")
 
 
-def test_openapi_is_noted_and_the_author_is_told_so() -> None:
-    text = with_step(STEP, HEAD.replace("idempotency: key", "openapi: openapi/shop.yaml"))
-    saga, problems = load(Source("x.yaml", text))
-    assert saga is not None
-    assert [(p.code, p.severity) for p in problems] == [("not-yet", "warning")]
-
-
 def test_settle_is_the_time_the_action_is_waited_for() -> None:
     slow = STEP.replace("PUT /orders/1", "{request: PUT /x, timeout: 7s}")
     assert step_of(slow).settle_s == 7

@@ -53,6 +53,15 @@ output: ${{ env.OUTPUT }}
 """
 
 
+BANK = """\
+saga: child
+services:
+  bank:
+    url: ${{ env.BANK_URL }}
+    auth: {oauth2: {token_url: "${{ env.TOKEN_URL }}", client_id: shop, client_secret: "${{ secrets.S }}"}}
+steps:
+  - {name: one, service: bank, action: PUT /one, compensation: none}
+"""
 CHILD = """\
 saga: child
 steps:
@@ -73,7 +82,7 @@ def test_the_walk_passes_every_template_that_a_saga_has() -> None:
 
 
 def test_every_part_and_every_phase_is_walked() -> None:
-    walked = list(spots(saga_of(FULL)))
+    walked = [*spots(saga_of(FULL)), *spots(saga_of(BANK))]
     assert {spot.part for spot in walked} == set(Part)
     assert {spot.phase for spot in walked} == {None, *Phase}
 
@@ -131,8 +140,8 @@ def test_a_name_is_known_where_it_has_a_value_and_nowhere_else(name: str) -> Non
     known = set()
     for spot in EVERYWHERE:
         problems = lint(saga_of(FULL.replace(f"env.{spot} ", f"{name} ")))
-        codes = {problem.code for problem in problems}
-        assert codes <= {"unknown-name", "secret-misplaced"}, (spot, problems)
+        # What else is wrong with such a value there (a host made of data) is no matter of names.
+        codes = {problem.code for problem in problems} & {"unknown-name", "secret-misplaced"}
         if not codes:
             known.add(spot)
     assert known == KNOWN[name]

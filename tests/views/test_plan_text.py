@@ -2,6 +2,7 @@
 
 from views.story import FORK, ORDER, Story, ordered, plan_of
 
+from sagactl.source.node import Json
 from sagactl.views.plan_text import plan_document, plan_lines
 
 
@@ -23,9 +24,18 @@ def test_a_plan_is_told_step_by_step() -> None:
         "   undo     nothing",
         "   unknown  hold: stuck: a person decides (as written)",
         "",
-        "if ship fails, this is undone, in this order:",
-        "  1. charge: POST bank:/charges/${{ result.id }}/refund",
-        "  2. reserve: DELETE stock:/holds/${{ saga.id }}",
+        "forwards: reserve → charge → ship",
+        "",
+        "what is undone where it fails (→ then, + at the same time):",
+        "  reserve",
+        "    rejected  nothing is undone",
+        "    unknown   compensate: undoes reserve",
+        "  charge",
+        "    rejected  undoes reserve",
+        "    unknown   finish: asked again until it is known; when its time is up, nothing is undone; a person decides",
+        "  ship",
+        "    rejected  undoes charge → reserve",
+        "    unknown   hold: nothing is undone; a person decides",
     ]
 
 
@@ -35,7 +45,7 @@ def test_with_an_input_the_very_requests_are_told_as_far_as_they_are_known() -> 
     assert '   does     PUT http://stock/holds/r-1 {"amount":42}  (4 attempts of 10s)' in lines
     assert '   does     POST http://bank/v1/charges {"card":"***"}  (4 attempts of 10s)' in lines
     assert "   undo     POST bank:/charges/${{ result.id }}/refund" in lines
-    assert "  2. reserve: DELETE http://stock/holds/r-1" in lines
+    assert "   undo     DELETE http://stock/holds/r-1" in lines
 
 
 def test_what_starts_out_of_line_says_what_it_waits_for() -> None:
@@ -44,27 +54,22 @@ def test_what_starts_out_of_line_says_what_it_waits_for() -> None:
     assert "3. pay  (needs flight, hotel)" in lines
 
 
-def test_what_is_undone_at_the_same_time_has_the_same_number() -> None:
-    assert plan_lines(plan_of(FORK), None)[-3:] == [
-        "if pay fails, this is undone, in this order (same number: at the same time):",
-        "  1. hotel: DELETE w:/h",
-        "  1. flight: DELETE w:/f",
+def test_what_is_undone_at_the_same_time_is_told() -> None:
+    lines = plan_lines(plan_of(FORK), None)
+    assert "forwards: flight + hotel → pay" in lines
+    assert lines[-3:] == [
+        "  pay",
+        "    rejected  undoes flight + hotel",
+        "    unknown   compensate: undoes pay → flight + hotel",
     ]
 
 
-def test_the_last_step_is_not_among_what_its_own_failure_undoes() -> None:
-    document = plan_document(plan_of(FORK), None)
-    assert document["undo_order"] == ["hotel", "flight"]
-
-
-def test_a_step_with_nothing_to_undo_takes_no_turn() -> None:
-    text = FORK.replace("DELETE /h", "none") + (
-        "  - {name: tell, service: w, action: PUT /t, compensation: DELETE /t}\n"
-    )
-    assert plan_lines(plan_of(text), None)[-3:] == [
-        "if tell fails, this is undone, in this order:",
-        "  1. pay: DELETE w:/p",
-        "  2. flight: DELETE w:/f",
+def test_what_stays_in_the_world_is_told() -> None:
+    text = FORK.replace("DELETE /h", "none").replace("DELETE /p", "none")
+    text = text.replace("{name: pay", "{on_unknown: compensate, name: pay")
+    assert plan_lines(plan_of(text), None)[-2:] == [
+        "    rejected  undoes flight; stays: hotel",
+        "    unknown   compensate: undoes flight; stays: hotel, pay, perhaps",
     ]
 
 
@@ -75,15 +80,20 @@ def test_a_pivot_is_the_last_step_that_can_turn_the_saga_back() -> None:
     assert "2. charge  (the point of no return)" in lines
     assert "   undo     never undone" in lines
     assert "   does     POST post:/parcels  (attempts of 10s until it succeeds)" in lines
-    assert lines[-2:] == [
-        "if charge fails, this is undone, in this order:",
-        "  1. reserve: DELETE stock:/holds/${{ saga.id }}",
+    assert lines[-6:] == [
+        "  charge",
+        "    rejected  undoes reserve",
+        "    unknown   finish: asked again until it is known; when its time is up, nothing is undone; a person decides",
+        "  ship",
+        "    rejected  nothing is undone; a person decides",
+        "    unknown   hold: nothing is undone; a person decides",
     ]
 
 
 def test_a_saga_with_nothing_to_undo_says_so() -> None:
     text = FORK.replace("DELETE /h", "none").replace("DELETE /f", "none")
-    assert plan_lines(plan_of(text), None)[-1] == "if pay fails, nothing is undone"
+    line = "    rejected  nothing is undone; stays: flight, hotel"
+    assert plan_lines(plan_of(text), None)[-2] == line
 
 
 def test_an_unusual_success_and_a_condition_are_told() -> None:
@@ -99,18 +109,41 @@ def test_as_a_document_the_plan_has_each_request_and_what_doubt_leads_to() -> No
     story = Story(ORDER, {"amount": 42, "card": "4000-1234"})
     document = plan_document(story.plan, story.run)
     assert document["steps"][1] == {
+        "action": 'POST http://bank/v1/charges {"card":"***"}',
+        "compensation": "POST bank:/charges/${{ result.id }}/refund",
+        "for_each": None,
+        "lookup": document["steps"][1]["lookup"],
         "name": "charge",
         "needs": ["reserve"],
-        "for_each": None,
-        "pivot": False,
-        "past_pivot": False,
-        "action": 'POST http://bank/v1/charges {"card":"***"}',
-        "lookup": document["steps"][1]["lookup"],
-        "compensation": "POST bank:/charges/${{ result.id }}/refund",
         "on_unknown": "finish",
+        "past_pivot": False,
+        "pivot": False,
+        "when": None,
     }
     assert document["steps"][1]["lookup"].startswith("GET http://bank/v1/charges?key=sg1-")
-    assert document["undo_order"] == ["charge", "reserve"]
+    assert document["forwards"] == [["reserve"], ["charge"], ["ship"]]
+    assert document["failures"][1] == {
+        "at": "charge",
+        "rejected": {"ends": "failed", "left": {}, "undone": [["reserve"]]},
+        "unknown": {
+            "because": "sending it again does no harm",
+            "ends": "stuck",
+            "left": {"charge": "maybe", "reserve": "stands"},
+            "on_unknown": "finish",
+            "undone": [],
+        },
+    }
+
+
+def test_a_document_has_its_keys_in_order_and_nothing_of_the_day() -> None:
+    def keys_are_sorted(value: Json) -> bool:
+        if isinstance(value, dict):
+            return list(value) == sorted(value) and all(map(keys_are_sorted, value.values()))
+        return not isinstance(value, list) or all(map(keys_are_sorted, value))
+
+    document = plan_document(plan_of(ORDER), None)
+    assert keys_are_sorted(document)
+    assert document == plan_document(plan_of(ORDER.replace("# ", "#  ")), None)
 
 
 def test_X5_a_plan_cannot_move_the_cursor() -> None:

@@ -6,8 +6,9 @@ there is nothing to undo. The pivot and the steps past it are never undone, and 
 
 from collections.abc import Iterator
 
+from sagactl.definition.duration import said_duration
 from sagactl.definition.model import Saga
-from sagactl.lint.pivot import past_pivot
+from sagactl.lint.pivot import past_pivot, pivots
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
 
@@ -21,11 +22,23 @@ def check(saga: Saga) -> Iterator[Problem]:
         if step.compensation is None and not step.compensation_none:
             yield RULE.problem(
                 step.place,
-                f'step "{step.name}" does not say how it is undone',
+                f'step "{step.name}" does not say how it is undone{_when(saga)}',
                 'add a compensation, or "compensation: none" where there is nothing to undo',
             )
 
 
+def _when(saga: Saga) -> str:
+    """What else than a later step may call for it."""
+    reasons = [f'the pivot "{step.name}" fails' for step in pivots(saga)]
+    if saga.timeout_s is not None:
+        reasons.append(f"the saga runs into its timeout of {said_duration(saga.timeout_s)}")
+    return f" when {' or '.join(reasons)}" if reasons else ""
+
+
 RULE = Rule(
-    "no-compensation", "a step says nothing about how it is undone", Severity.WARNING, check
+    "no-compensation",
+    "SG204",
+    "a step says nothing about how it is undone",
+    Severity.WARNING,
+    check,
 )

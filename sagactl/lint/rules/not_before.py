@@ -5,14 +5,16 @@ runs beside it may be faster today and slower tomorrow, even where `has()` is as
 
 A compensation may read its own step's result too. Any other it may only ask about, with
 `has(steps.x.result)` or `steps.x.?result`: whether that step ran is another matter in every run.
+That it was undone before is none: its result is still known.
 """
 
 from collections.abc import Iterator, Mapping
 
 from sagactl.definition.graph import ancestors
 from sagactl.definition.model import Saga, Step
+from sagactl.lint.edit import replacement
 from sagactl.lint.rule import Rule
-from sagactl.lint.spot import Phase, result_reads
+from sagactl.lint.spot import Phase, has_reads, result_reads
 from sagactl.source.problem import Problem, Related, Severity
 
 
@@ -31,6 +33,16 @@ def check(saga: Saga) -> Iterator[Problem]:
         related = (Related(saga.step(name).place, f'"{name}" stands here'),)
         hint = _hint(step, name, undoing=undoing, later=step.name in before[name])
         yield RULE.problem(reference.place, message, hint, related if name != step.name else ())
+    for spot, name, place, before_result in has_reads(saga):
+        step = spot.step
+        if step is None or spot.phase is not Phase.COMPENSATION or name == step.name:
+            continue
+        before = before or ancestors(saga.steps)
+        if name in before and name not in before[step.name]:
+            message = f'"has" fails where "{name}" never ran: there is no result then to have this'
+            hint = f"ask for the result first: has(steps.{name}.?result.…)"
+            fix = replacement('write ".?result"', before_result, "?")
+            yield RULE.problem(place, message, hint, fix=fix)
 
 
 def _message(step: Step, name: str, *, undoing: bool) -> str:
@@ -53,7 +65,9 @@ def _hint(step: Step, name: str, *, undoing: bool, later: bool) -> str | None:
 
 RULE = Rule(
     "not-before",
+    "SG102",
     "an expression reads the result of a step that need not have run by then",
     Severity.ERROR,
     check,
+    is_fixable=True,
 )

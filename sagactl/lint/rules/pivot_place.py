@@ -42,5 +42,9 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 
 RULE = Rule(
-    "pivot-place", "there are two pivots, or a step stands beside the pivot", Severity.ERROR, check
+    "pivot-place",
+    "SG201",
+    "there are two pivots, or a step stands beside the pivot",
+    Severity.ERROR,
+    check,
 )

@@ -25,4 +25,10 @@ def check(saga: Saga) -> Iterator[Problem]:
         )
 
 
-RULE = Rule("secret-misplaced", "a secret is read outside headers and auth", Severity.ERROR, check)
+RULE = Rule(
+    "secret-misplaced",
+    "SG401",
+    "a secret is read outside headers and auth",
+    Severity.ERROR,
+    check,
+)

@@ -38,6 +38,7 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 RULE = Rule(
     "undo-needs-result",
+    "SG203",
     "an undo on suspicion is written with a result that nobody knows",
     Severity.ERROR,
     check,

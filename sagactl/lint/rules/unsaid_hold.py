@@ -69,6 +69,7 @@ def _ways_out(step: Step, *, no_way_back: bool) -> str:
 
 RULE = Rule(
     "unsaid-hold",
+    "SG202",
     "a step waits for a person although its author did not write so",
     Severity.ERROR,
     check,

@@ -30,6 +30,7 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 RULE = Rule(
     "unsaid-idempotency",
+    "SG301",
     "nobody said whether a POST or PATCH may be sent again",
     Severity.WARNING,
     check,

@@ -30,5 +30,9 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 
 RULE = Rule(
-    "unused-input", "a property of the input that no expression reads", Severity.WARNING, check
+    "unused-input",
+    "SG901",
+    "a property of the input that no expression reads",
+    Severity.WARNING,
+    check,
 )

@@ -20,4 +20,4 @@ def check(saga: Saga) -> Iterator[Problem]:
             yield RULE.problem(service.place, message, "use it or leave it out")
 
 
-RULE = Rule("unused-service", "a service that no request goes to", Severity.WARNING, check)
+RULE = Rule("unused-service", "SG902", "a service that no request goes to", Severity.WARNING, check)

@@ -25,4 +25,6 @@ def check(saga: Saga) -> Iterator[Problem]:
         )
 
 
-RULE = Rule("useless-compensation", "a compensation that is never sent", Severity.WARNING, check)
+RULE = Rule(
+    "useless-compensation", "SG206", "a compensation that is never sent", Severity.WARNING, check
+)

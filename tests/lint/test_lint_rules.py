@@ -1,0 +1,108 @@
+"""What rules say that does not fit into one case: variants, and words shared with other rooms."""
+
+import pytest
+
+from sagactl.definition.loader import load
+from sagactl.lint.linter import lint
+from sagactl.lint.rules.status_word import STATUSES
+from sagactl.machine.moves import StepState
+from sagactl.source.place import Source
+from sagactl.source.problem import Problem
+
+
+def told(text: str) -> list[Problem]:
+    saga, problems = load(Source("saga.yaml", text), lambda name: f"no {name}")
+    assert saga is not None, problems
+    return lint(saga)
+
+
+def codes(text: str) -> list[str]:
+    return [problem.code for problem in told(text)]
+
+
+ALL_PAST = """\
+saga: order
+timeout: 5m
+services:
+  shop: {url: "https://shop.example", idempotency: key}
+steps:
+  - {name: pay, service: shop, pivot: true, action: PUT /charges}
+  - {name: ship, service: shop, action: PUT /parcels}
+"""
+
+
+def test_the_words_for_a_status_are_those_of_the_machine() -> None:
+    assert set(STATUSES) == set(StepState)
+
+
+def test_a_timeout_with_nothing_before_the_pivot_is_told_and_taken_out() -> None:
+    (problem,) = told(ALL_PAST)
+    assert problem.code == "saga-timeout"
+    assert problem.fix is not None
+    (edit,) = problem.fix.edits
+    assert (edit.place.line, edit.place.end_line, edit.text) == (1, 2, "")
+    assert codes(ALL_PAST.replace("timeout: 5m\n", "")) == []
+
+
+SECRETS = (
+    "glpat-xxxxxxxxxxxxxxxxxxxx",
+    "npm_" + "x" * 36,
+    "AIza" + "x" * 35,
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "gho_" + "x" * 36,
+)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_key_of_a_known_issuer_is_found_and_never_shown(secret: str) -> None:
+    (problem,) = told(ALL_PAST.replace("timeout: 5m", f"description: {secret!r}"))
+    assert problem.code == "literal-secret"
+    assert secret not in f"{problem.message}{problem.hint}"
+    assert (problem.place.line, problem.place.column) == (2, 15)
+
+
+HELD = """\
+saga: order
+services:
+  shop: {url: "https://shop.example", idempotency: none}
+steps:
+  - {name: pay, service: shop, pivot: true, on_unknown: hold, action: PUT /charges}
+  - {name: ship, service: shop, action: PUT /parcels}
+"""
+
+
+def test_a_step_past_the_pivot_that_cannot_be_sent_again_is_an_error_until_it_says_hold() -> None:
+    assert codes(HELD) == ["unsaid-hold"]
+    assert codes(HELD.replace("name: ship,", "name: ship, on_unknown: hold,")) == []
+    assert codes(HELD.replace("PUT /parcels", "PUT /parcels, lookup: GET /parcels")) == []
+
+
+NEEDS_RESULT = """\
+saga: order
+services:
+  shop: {url: "https://shop.example", idempotency: key}
+steps:
+  - name: pay
+    service: shop
+    on_unknown: compensate
+    action: POST /charges
+    compensation: {request: PUT /refunds, READ}
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [
+        ("headers: {X-Id: '${{ result.id }}'}", ["undo-needs-result"]),
+        ("query: {id: '${{ steps.pay.result.id }}'}", ["undo-needs-result"]),
+        ("form: {id: '${{ result[0] }}'}", ["undo-needs-result"]),
+        ("fail_when: '${{ response.body.id != result.id }}'", ["undo-needs-result"]),
+        ("json: '${{ has(steps.pay.result) ? result.id : 0 }}'", []),
+        ("json: '${{ steps.pay.?result }}'", []),
+    ],
+)
+def test_an_undo_on_suspicion_may_not_need_a_result(read: str, found: list[str]) -> None:
+    text = NEEDS_RESULT.replace("READ", read)
+    assert codes(text) == found
+    looked_up = text.replace("    action:", "    lookup: GET /charges\n    action:")
+    assert codes(looked_up) == []
