@@ -12,6 +12,7 @@ from sagactl.definition.address import is_whole
 from sagactl.definition.duration import said_duration
 from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.model import OnUnknown, Request, Sleep, SubSaga, Success
+from sagactl.definition.policy import names_under
 from sagactl.definition.template import Template
 from sagactl.machine.command import Phase
 from sagactl.machine.plan import Plan, PlannedStep, unfolded
@@ -37,7 +38,11 @@ def plan_lines(plan: Plan, run: Run | None) -> list[str]:
     saga, foresight, plan = plan.saga, foresee(plan), unfolded(plan)
     preview = _Preview(plan, run)
     limit = f", at most {said_duration(saga.timeout_s)}" if saga.timeout_s else ""
-    lines = [f"{saga.name} version {saga.version}: {len(plan.steps)} steps{limit}", ""]
+    lines = [f"{saga.name} version {saga.version}: {len(plan.steps)} steps{limit}"]
+    for root in ("env", "secrets"):
+        names = names_under(saga, root)
+        lines += [f"reads {root} {', '.join(sorted(names))}"] if names else []
+    lines.append("")
     above: dict[str | None, str] = {}  # the step above, by the sub-saga they are in
     for number, planned in enumerate(plan, 1):
         lines.extend(_step_lines(number, planned, preview, above.get(planned.parent)))
@@ -52,7 +57,9 @@ def plan_document(plan: Plan, run: Run | None) -> Json:
     preview = _Preview(plan, run)
     return _sorted(
         {
+            "env": sorted(names_under(plan.saga, "env")),
             "format": FORMAT,
+            "secrets": sorted(names_under(plan.saga, "secrets")),
             "saga": plan.saga.name,
             "version": plan.saga.version,
             "steps": [_step_document(planned, preview) for planned in plan],

@@ -73,6 +73,16 @@ def test_another_choice_about_an_unknown_outcome_is_told_with_its_reason(
     ]
 
 
+def test_what_a_definition_reads_from_outside_is_listed_and_compared(cli: Cli, order: Path) -> None:
+    edit(order, "secrets.INVENTORY_TOKEN", "secrets.STOCK_KEY")
+    assert "reads secrets STOCK_KEY" in cli("plan", order).out.splitlines()
+    told = cli("plan", order, "--check", "order.json")
+    assert told.status == 1
+    [line] = told.out.splitlines()
+
+    assert line == "secrets was INVENTORY_TOKEN, is STOCK_KEY"
+
+
 def test_the_golden_says_how_it_is_written_and_the_command_writes_it(cli: Cli, order: Path) -> None:
     (cli.folder / "order.json").unlink()
     told = cli("plan", "order.yaml", "--check", "order.json")
