@@ -22,35 +22,21 @@ makes it unknown. Neither ever starts a compensation.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from sagactl.definition.model import OutcomeKind, Service
 from sagactl.engine.clock import Clock
 from sagactl.engine.gate import Gate
+from sagactl.engine.rounds import Recorded, Round, judged, opened, settle
 from sagactl.machine.attempted import Attempted
-from sagactl.machine.command import Call, Note, Outcome, Phase
-from sagactl.machine.event import (
-    ActionBegan,
-    AttemptBegan,
-    CompensationBegan,
-    Event,
-    LookupBegan,
-)
-from sagactl.machine.outstanding import orphan_ends, outstanding
+from sagactl.machine.command import Call, Outcome
+from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan
-from sagactl.machine.run import Run, apply
+from sagactl.machine.run import Run
 from sagactl.machine.state import saga_state
-from sagactl.machine.verdict import verdict
 
 Watch = Callable[[Event, Run], None]
 Hear = Callable[[Attempted], None]
-
-BEGAN: dict[Phase, type[AttemptBegan]] = {
-    Phase.ACTION: ActionBegan,
-    Phase.LOOKUP: LookupBegan,
-    Phase.COMPENSATION: CompensationBegan,
-}
 
 CUT = Outcome(OutcomeKind.UNKNOWN, "cut off while the request was in flight")
 
@@ -95,7 +81,7 @@ class Driver:
         self._gate = gate or Gate()
         self._blocked: list[Service] = []  # where this run waits for a place
         self._run: Run | None = None
-        self._round: list[tuple[Event, Run]] = []
+        self._round: list[Recorded] = []
         self._in_hand: dict[asyncio.Task[Outcome], Call] = {}
         self._is_stopping = False
         self._stopped: asyncio.Future[None] | None = None  # done once `stop` was asked for
@@ -108,17 +94,16 @@ class Driver:
         """
         self._stopped = asyncio.get_running_loop().create_future()
         self._run = run
-        for event in opening:
-            self._record(event)
-        self._end_orphans()
+        self._record(opened(self._plan, run, opening, self._clock.now()))
         try:
             while True:
-                begun, wake_at = self._settle()
-                await self._commit(begun)
-                for call in begun:
+                settled = self._settle()
+                await self._commit(settled.begun)
+                for call in settled.begun:
                     self._in_hand[asyncio.create_task(self._send(call))] = call
                 if self._cut:
                     self.cut()
+                wake_at = settled.wake_at
                 if not (self._in_hand or self._blocked or self._may_wait_until(wake_at)):
                     return self._now_standing
                 await self._wait(wake_at)
@@ -150,32 +135,15 @@ class Driver:
     def _may_wait_until(self, wake_at: float | None) -> bool:
         return wake_at is not None and self._waits and not self._is_stopping
 
-    def _end_orphans(self) -> None:
-        now = max(self._clock.now(), self._now_standing.updated_at)
-        for event in orphan_ends(self._plan, self._now_standing, now):
-            self._record(event)
-
-    def _settle(self) -> tuple[list[Call], float | None]:
-        """Everything that is due, in memory; the calls to send and the next due time."""
-        begun: list[Call] = []
+    def _settle(self) -> Round:
+        """Everything that is due, in memory, unless nothing is to begin any more."""
         self._blocked = []
-        while not self._is_stopping:
-            now = self._clock.now()
-            commands = outstanding(self._plan, self._now_standing)
-            due = [c for c in commands if c.due_at is None or c.due_at <= now]
-            # A fact can change what ought to be under way; calls begin only when none is left.
-            note = next((c for c in due if isinstance(c, Note)), None)
-            if note is not None:
-                self._record(replace(note.event, at=now))
-                continue
-            entered = [c for c in due if isinstance(c, Call) and self._enter(c)]
-            if not entered:
-                later = [c.due_at for c in commands if c.due_at is not None and c.due_at > now]
-                return begun, min(later, default=None)
-            for call in entered:
-                self._record(_began(call, now))
-                begun.append(call)
-        return begun, None
+        run = self._now_standing
+        if self._is_stopping:
+            return Round(run, (), (), None)
+        settled = settle(self._plan, run, self._clock.now, self._enter)
+        self._record(settled.recorded)
+        return settled
 
     def _enter(self, call: Call) -> bool:
         service = call.request.service
@@ -185,14 +153,12 @@ class Driver:
             self._blocked.append(service)
         return False
 
-    def _record(self, event: Event) -> None:
-        # Order comes from the journal, never from time: no event may seem older than the last.
-        if self._run is not None and event.at < self._run.updated_at:
-            event = replace(event, at=self._run.updated_at)
-        self._run = apply(self._run, event)
-        self._round.append((event, self._run))
+    def _record(self, new: Sequence[Recorded]) -> None:
+        self._round.extend(new)
+        if new:
+            self._run = new[-1][1]
 
-    async def _commit(self, begun: list[Call]) -> None:
+    async def _commit(self, begun: Sequence[Call]) -> None:
         if not self._round:
             return
         run = self._now_standing
@@ -239,18 +205,5 @@ class Driver:
             self._judge(call, outcome)
 
     def _judge(self, call: Call, outcome: Outcome) -> None:
-        now = max(self._clock.now(), self._now_standing.updated_at)
-        self._record(verdict(self._plan, self._now_standing, call, outcome, now))
-
-
-def _began(call: Call, now: float) -> AttemptBegan:
-    return BEGAN[call.phase](
-        at=now,
-        step=call.step,
-        attempt=call.attempt,
-        key=call.key,
-        method=call.sending.method,
-        url=call.sending.url,
-        content_type=call.sending.content_type,
-        body=call.sending.body,
-    )
+        now = self._clock.now()
+        self._record(judged(self._plan, self._now_standing, call, outcome, now))

@@ -66,9 +66,9 @@ class Finding:
     """Something that a schedule ends in, with the shortest story that leads there.
 
     `judgement` is HOLE or STUCK; `code` a slug that stays, such as `effect-left`; `message` says in
-    a sentence what is wrong with which step; `advice` what would be right, "" where nothing is to be
-    done. `struck` are the troubles of the story in their order, none where nothing has to go wrong.
-    `story` has a sentence for each thing that happens, the last one says where it ends.
+    a sentence what is wrong with which step; `advice` what would be right, "" where nothing is to
+    be done. `struck` are the troubles of the story in their order, none where nothing has to go
+    wrong. `story` has a sentence for each thing that happens, the last one says where it ends.
     """
 
     judgement: Judgement
