@@ -140,7 +140,7 @@ class Driver:
         self._blocked = []
         run = self._now_standing
         if self._is_stopping:
-            return Round(run, (), (), None)
+            return Round(run, (), ())
         settled = settle(self._plan, run, self._clock.now, self._enter)
         self._record(settled.recorded)
         return settled

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from sagactl.machine.command import Call, Note, Outcome, Phase
+from sagactl.machine.command import Call, Command, Note, Outcome, Phase
 from sagactl.machine.event import (
     ActionBegan,
     AttemptBegan,
@@ -38,13 +38,18 @@ BEGAN: dict[Phase, type[AttemptBegan]] = {
 class Round:
     """What was settled: the run, its new events, the calls to send once those are durable.
 
-    `wake_at` is when there is more to do although nothing ends, None: never.
+    `waiting` is what will be due although nothing ends, the first first.
     """
 
     run: Run
     recorded: tuple[Recorded, ...]
     begun: tuple[Call, ...]
-    wake_at: float | None
+    waiting: tuple[Command, ...] = ()
+
+    @property
+    def wake_at(self) -> float | None:
+        """When there is more to do although nothing ends, None: never."""
+        return self.waiting[0].due_at if self.waiting else None
 
 
 def recorded(run: Run | None, events: Iterable[Event]) -> tuple[Recorded, ...]:
@@ -86,8 +91,9 @@ def settle(plan: Plan, run: Run, now: Callable[[], float], enter: Callable[[Call
             continue
         entered = [c for c in due if isinstance(c, Call) and enter(c)]
         if not entered:
-            later = [c.due_at for c in commands if c.due_at is not None and c.due_at > at]
-            return Round(run, tuple(new), tuple(begun), min(later, default=None))
+            later = [c for c in commands if c.due_at is not None and c.due_at > at]
+            waiting = tuple(sorted(later, key=lambda command: command.due_at or 0.0))
+            return Round(run, tuple(new), tuple(begun), waiting)
         for call in entered:
             new.extend(recorded(run, [_began(call, at)]))
             run = new[-1][1]

@@ -1,0 +1,1 @@
+"""Every schedule of a definition, walked in a simulated world and judged."""

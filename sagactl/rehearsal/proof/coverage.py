@@ -1,0 +1,28 @@
+"""Which arrows of the machine's table a graph walked."""
+
+from sagactl.machine import event as e
+from sagactl.machine.moves import PENDING, StepState, move
+from sagactl.rehearsal.proof.explore import Graph
+
+
+def walked_arrows(graph: Graph) -> set[tuple[str, str, str]]:
+    """Each arrow as the state before, the event's name, and the state after."""
+    found: set[tuple[str, str, str]] = set()
+    for edge in graph.openings:
+        _follow({}, edge.events, found)
+    for node in graph.nodes:
+        states = {name: step.state for name, step in node.stand.run.steps.items()}
+        for edge in node.edges:
+            _follow(dict(states), edge.events, found)
+    return found
+
+
+def _follow(
+    states: dict[str, StepState], events: tuple[e.Event, ...], found: set[tuple[str, str, str]]
+) -> None:
+    for event in events:
+        if not isinstance(event, e.StepEvent):
+            continue
+        before = states.get(event.step, PENDING)
+        after = states[event.step] = move(before, event)
+        found.add((str(before), type(event).__name__, str(after)))

@@ -1,0 +1,183 @@
+"""How a schedule ends, and what is thought of that.
+
+Judged by the steps' states and by what stands in the world, never by the machine's own predicates:
+a machine that took a charge for refunded must not be asked whether it is.
+
+A saga that is stuck is rightly so in three cases: its author wrote `hold`, an undo fails for good,
+or it is past the pivot. In all others a person is needed where none should be.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sagactl.definition.model import OnUnknown, Step
+from sagactl.machine.command import Phase
+from sagactl.machine.moves import StepState as S
+from sagactl.machine.plan import Plan, PlannedStep, expanded
+from sagactl.machine.rehearsed import Judgement
+from sagactl.machine.run import StepRun
+from sagactl.rehearsal.proof.order import Order
+from sagactl.rehearsal.proof.stand import Stand
+from sagactl.rehearsal.proof.world import SAFE_METHODS
+
+ON_PURPOSE = "on purpose"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is thought of an end, on account of one step."""
+
+    judgement: Judgement
+    code: str
+    step: str
+    message: str
+    advice: str = ""
+
+
+class Judge:
+    """Judges the ends of one saga's schedules."""
+
+    def __init__(self, plan: Plan, order: Order, vain: Mapping[str, str]) -> None:
+        self._plan = plan
+        self._order = order
+        self._vain = vain
+
+    def of_end(self, stand: Stand) -> tuple[Verdict, ...]:
+        """What there is to say of a stand where nothing moves any more; nothing: all is well."""
+        steps = expanded(self._plan, stand.run).steps
+        states = {name: stand.run.step(name).state for name in steps}
+        stuck = [name for name, state in states.items() if state is S.STUCK]
+        if stuck:
+            return tuple(self._of_stuck(stand, steps[name]) for name in stuck)
+        under_way = [n for n, s in states.items() if s in (S.EXECUTING, S.UNKNOWN, S.COMPENSATING)]
+        if under_way:
+            name = under_way[0]
+            words = f'nothing moves any more, and "{name}" is {states[name]}'
+            return (Verdict(Judgement.HOLE, "never-ends", name, words),)
+        if all(state in (S.COMPLETED, S.SKIPPED) for state in states.values()):
+            return tuple(self._of_completed(stand, steps))
+        return tuple(self._of_failed(stand))
+
+    def of_endless(self, stand: Stand, asked: str) -> Verdict:
+        """What is thought of a saga that goes on for ever; `asked` is the step it goes on about."""
+        if self._order.is_past_pivot(asked) and stand.plagues:
+            words = f'past the pivot "{asked}" is asked for until its service answers'
+            return Verdict(Judgement.STUCK, "asked-for-ever", asked, words)
+        return Verdict(Judgement.HOLE, "never-ends", asked, f'"{asked}" is asked for without end')
+
+    def _of_completed(self, stand: Stand, steps: Mapping[str, PlannedStep]) -> Iterator[Verdict]:
+        standing = stand.world.standing
+        done = {
+            name
+            for name, planned in steps.items()
+            if stand.run.step(name).state is S.COMPLETED and _acts(planned)
+        }
+        for name in sorted(done - standing):
+            words = f'the saga ends completed, and "{name}" does not stand in the world'
+            yield Verdict(Judgement.HOLE, "effect-lost", name, words)
+        for name in sorted(standing - done):
+            words = f'the saga ends completed, and "{name}" stands though it is not'
+            yield Verdict(Judgement.HOLE, "effect-left", name, words)
+
+    def _of_failed(self, stand: Stand) -> Iterator[Verdict]:
+        run = stand.run
+        for name in sorted(stand.world.standing):
+            step = self._order.step(name)
+            if step.compensation is None and step.compensation_none:
+                continue
+            if name in self._vain:
+                words = f'the saga ends failed, and "{name}" stays: {self._vain[name]}'
+                yield Verdict(
+                    Judgement.HOLE, "undo-takes-nothing-back", name, words,
+                    'send what takes it back, or say "compensation: none"',
+                )  # fmt: skip
+                continue
+            yield Verdict(Judgement.HOLE, "effect-left", name, *_left(step, run.step(name), name))
+        if stand.troubles == 0:
+            name = next((n for n, s in run.steps.items() if s.state is S.FAILED), "")
+            if run.deadline_passed:
+                words = "its time is up before it is through, although nothing goes wrong"
+                name = name or self._plan.saga.steps[-1].name
+                yield Verdict(
+                    Judgement.HOLE, "retries-cut-short", name, words, 'give it a longer "timeout"'
+                )
+                return
+            words = "the saga fails although nothing goes wrong"
+            yield Verdict(Judgement.HOLE, "fails-by-itself", name, words)
+
+    def _of_stuck(self, stand: Stand, planned: PlannedStep) -> Verdict:
+        step = stand.run.step(planned.name)
+        if step.held:
+            return self._of_held(planned, step)
+        if step.error is not None and step.error.phase is Phase.COMPENSATION:
+            return _of_undo(planned, step)
+        words = f'"{planned.name}" is refused past the pivot, and nothing leads back'
+        if planned.step.compensation is not None:
+            return Verdict(
+                Judgement.HOLE, "pivot-too-early", planned.name,
+                f'{words}, although there is a compensation for it',
+                "put the pivot behind what can be refused",
+            )  # fmt: skip
+        return Verdict(Judgement.STUCK, "refused-past-pivot", planned.name, words)
+
+    def _of_held(self, planned: PlannedStep, step: StepRun) -> Verdict:
+        name, written = planned.name, planned.step
+        if written.lookup is not None and step.lookup.count == 0:
+            words = f'a person is asked about "{name}", although its lookup was not'
+            return Verdict(Judgement.HOLE, "lookup-not-asked", name, words)
+        words = f'nobody can find out whether "{name}" took place: a person decides'
+        if written.on_unknown is OnUnknown.HOLD:
+            return Verdict(Judgement.STUCK, "held", name, words)
+        if self._order.is_past_pivot(name):
+            return Verdict(Judgement.STUCK, "held-past-pivot", name, words)
+        asks = written.request is not None and written.request.may_repeat
+        if planned.on_unknown is OnUnknown.FINISH and (asks or written.lookup is not None):
+            words = f'"{name}" is asked for as long as its time allows, and never answers'
+            return Verdict(Judgement.STUCK, "unanswered", name, words)
+        advice = 'say "idempotency", give it a lookup, or write "on_unknown: hold"'
+        return Verdict(
+            Judgement.HOLE, "stuck-unsaid", name, f"{words}, and nobody wrote so", advice
+        )
+
+
+def _of_undo(planned: PlannedStep, step: StepRun) -> Verdict:
+    undo = planned.step.compensation
+    assert undo is not None  # it was sent
+    name, detail = planned.name, step.compensation.detail
+    if ON_PURPOSE in detail:
+        words = f'the undo of "{name}" is refused: a person is needed'
+        return Verdict(Judgement.STUCK, "undo-failed", name, words)
+    if step.compensation.status is not None:
+        found = "nothing to undo" if step.compensation.status == 404 else detail
+        words = f'the undo of "{name}" is stuck because its service says: {found}'
+        return Verdict(
+            Judgement.HOLE, "undo-refused", name, words, "let it succeed then: success: [2xx, 404]"
+        )
+    if not undo.may_repeat:
+        words = f'one lost reply to the undo of "{name}" is enough: it may not be sent again'
+        return Verdict(
+            Judgement.HOLE, "undo-not-repeatable", name, words,
+            'say "idempotency: key" where its service honours the key',
+        )  # fmt: skip
+    if undo.retry.max_attempts == 1:
+        words = f'one failure of the undo of "{name}" is enough: it is not tried again'
+        return Verdict(
+            Judgement.HOLE, "undo-not-retried", name, words, 'give it a "retry" of its own'
+        )
+    words = f'the undo of "{name}" fails for good: a person is needed'
+    return Verdict(Judgement.STUCK, "undo-failed", name, words)
+
+
+def _left(step: Step, run: StepRun, name: str) -> tuple[str, str]:
+    if step.compensation is None:
+        words = f'the saga ends failed, and "{name}" stands: nothing undoes it'
+        return words, 'write a compensation, or say "compensation: none"'
+    return f'the saga ends failed, and "{name}", which is {run.state}, stands', ""
+
+
+def _acts(planned: PlannedStep) -> bool:
+    """Whether it has an effect of its own."""
+    request = planned.step.request
+    if planned.is_group or request is None:
+        return False
+    return request.method not in SAFE_METHODS

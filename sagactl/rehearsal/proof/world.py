@@ -1,0 +1,213 @@
+"""The simulated world: what stands in it, and what a call does to it.
+
+A world is a value; a call leads to another one. Its services keep every promise that the definition
+says they keep, and none besides: one effect for a key or for an address that is PUT, the same again
+for the same key, an action refused once it was undone. What a request that nobody heard of does, it
+does before its attempt's timeout has gone by once more: that is what `settle` is measured by. It
+finds no barrier then, since not every service has one; but where the same action took place by
+another attempt, it was that one.
+
+A call that no sound runner makes is a `Breach`. Deliberately absent: replies, which `answer` makes,
+and every judgement about how a saga ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+
+from sagactl.machine.command import Call, Phase, Sending
+from sagactl.rehearsal.proof.order import Order
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class Done(Enum):
+    """What a call found or made, which is what its reply depends on."""
+
+    DONE = "done"
+    AGAIN = "again"  # it had been done under this key or at this address
+    BARRED = "barred"  # an action that was undone already
+    ABSENT = "absent"  # an undo or a lookup that found nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A call that must never be made. `code` is that of a finding."""
+
+    code: str
+    step: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An action that is still under way although nobody waits for it; it is there by `at`."""
+
+    step: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`standing`: the steps whose effect stands; `undone`: those with an undo that was accepted;
+    `acted`: those that ever took place. `addresses` and `keys` say under what.
+    """
+
+    standing: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
+    acted: frozenset[str] = frozenset()
+    late: tuple[Late, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sendings: Mapping[tuple[str, Phase], tuple[str, Sending]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of a call that arrived."""
+
+    world: World
+    done: Done
+    breach: Breach | None = None
+
+
+class Services:
+    """The services of one saga. `vain` says of which steps the undo takes nothing back, and why."""
+
+    def __init__(self, order: Order, vain: Mapping[str, str]) -> None:
+        self._order = order
+        self._vain = vain
+
+    def sent(self, world: World, call: Call) -> tuple[World, Breach | None]:
+        """The call leaves: one key for ever, and one body under it (idempotency, FAULTS I6)."""
+        place = (call.step, call.phase)
+        before = world.sendings.get(place)
+        if before is None:
+            sendings = {**world.sendings, place: (call.key, call.sending)}
+            return replace(world, sendings=sendings), None
+        if before[0] != call.key:
+            words = f'the {call.phase} of "{call.step}" is sent again under another key'
+            return world, Breach("key-changed", call.step, words)
+        if before[1] != call.sending:
+            words = f'the {call.phase} of "{call.step}" is sent again with another body'
+            return world, Breach("one-key-two-bodies", call.step, words)
+        return world, None
+
+    def arrive(self, world: World, call: Call) -> Arrival:
+        """The call reaches its service."""
+        match call.phase:
+            case Phase.ACTION:
+                return self._action(world, call)
+            case Phase.LOOKUP:
+                found = call.step in world.standing
+                return Arrival(world, Done.DONE if found else Done.ABSENT)
+            case Phase.COMPENSATION:
+                return self._compensation(world, call)
+
+    def land(self, world: World, now: float | None) -> World:
+        """What was late and is there by `now`; None: whatever is late."""
+        due = [late for late in world.late if now is None or late.at <= now]
+        if not due:
+            return world
+        landing = {late.step for late in due} - world.acted
+        return replace(
+            world,
+            standing=world.standing | landing,
+            acted=world.acted | landing,
+            late=tuple(late for late in world.late if late not in due),
+        )
+
+    def _action(self, world: World, call: Call) -> Arrival:
+        path = call.step
+        if call.sending.method in SAFE_METHODS:
+            return Arrival(world, Done.DONE)
+        if path in world.standing:
+            if call.request.may_repeat:
+                return Arrival(world, Done.AGAIN)
+            words = f'the action of "{path}" is done twice, for its service was sent it twice'
+            return Arrival(world, Done.DONE, Breach("done-twice", path, words))
+        if path in world.undone:
+            return Arrival(world, Done.BARRED)
+        breach = self._address_breach(world, call)
+        after = replace(
+            world,
+            standing=world.standing | {path},
+            acted=world.acted | {path},
+            addresses={**world.addresses, path: call.sending.url.partition("?")[0]},
+        )
+        return Arrival(after, Done.DONE, breach)
+
+    def _compensation(self, world: World, call: Call) -> Arrival:
+        path = call.step
+        breach = self._undo_breach(world, path)
+        if breach is not None:
+            return Arrival(world, Done.DONE, breach)
+        if path in self._vain:
+            return Arrival(world, Done.DONE)
+        request = call.request
+        keeps_keys = request.idempotency is not None and request.idempotency.keyed
+        if path in world.standing:
+            after = replace(world, standing=world.standing - {path}, undone=world.undone | {path})
+            return Arrival(after, Done.DONE)
+        if path in world.undone and keeps_keys:
+            return Arrival(world, Done.AGAIN)
+        return Arrival(replace(world, undone=world.undone | {path}), Done.ABSENT)
+
+    def _undo_breach(self, world: World, path: str) -> Breach | None:
+        for other in sorted(world.standing):
+            if other == path or self._order.step(other).compensation is None:
+                continue
+            if other in self._vain:
+                continue
+            if self._order.is_behind(other, path):
+                words = f'"{path}" is undone while "{other}", which needs it, still stands'
+                return Breach("wrong-order", path, words)
+            if self._is_below(world, other, path):
+                words = (
+                    f'"{path}" is undone while "{other}" still stands below its address, '
+                    "and has nothing left to be undone in"
+                )
+                advice = f'let "{other}" need "{path}": it is undone first then'
+                return Breach("wrong-order", other, words, advice)
+        return None
+
+    def _address_breach(self, world: World, call: Call) -> Breach | None:
+        if call.sending.method != "PUT":
+            return None
+        path, address = call.step, call.sending.url.partition("?")[0]
+        for other in sorted(world.standing):
+            its = world.addresses.get(other, "")
+            if its.startswith(f"{address}/"):
+                words = (
+                    f'"{other}" is done below the address of "{path}" before "{path}" has made it'
+                )
+                return Breach("wrong-order", other, words, f'let "{other}" need "{path}"')
+            if its == address and self._is_one_thing(other, path, world, call):
+                words = f'"{path}" writes to the address of "{other}", which is lost by it'
+                advice = "put what tells them apart into the address, such as the index"
+                return Breach("one-key-two-bodies", path, words, advice)
+        return None
+
+    def _is_one_thing(self, other: str, path: str, world: World, call: Call) -> bool:
+        """Whether two steps that PUT to one address make what only one of them can undo."""
+        before = world.sendings.get((other, Phase.ACTION))
+        if before is None or before[1].method != "PUT":
+            return False
+        mine, its = self._order.step(path), self._order.step(other)
+        if mine is its:
+            return True
+        undo, its_undo = mine.compensation, its.compensation
+        if undo is None or its_undo is None or undo.method != "DELETE":
+            return False
+        written = getattr(undo.url.node, "value", None)
+        return its_undo.method == "DELETE" and written == getattr(its_undo.url.node, "value", "")
+
+    def _is_below(self, world: World, other: str, path: str) -> bool:
+        address, its = world.addresses.get(path), world.addresses.get(other)
+        if address is None or its is None or not its.startswith(f"{address}/"):
+            return False
+        sent = world.sendings.get((path, Phase.ACTION))
+        return sent is not None and sent[1].method == "PUT"
