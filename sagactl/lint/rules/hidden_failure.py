@@ -23,7 +23,7 @@ GONE = frozenset((404, 409, 410, 412))
 
 def check(saga: Saga) -> Iterator[Problem]:
     for step, phase, request in requests(saga):
-        failures = [s for s in applied(request) if s >= 400 and s not in _harmless(phase, request)]
+        failures = hidden_failures(phase, request)
         if not failures:
             continue
         place = applied_place(saga, step, phase, request, failures[0])
@@ -35,6 +35,11 @@ def check(saga: Saga) -> Iterator[Problem]:
         yield RULE.problem(
             place, message, "leave it out, or add a condition that tells which is which"
         )
+
+
+def hidden_failures(phase: Phase, request: Request) -> list[int]:
+    """The statuses that say no, or that nobody knows, and count as applied for this request."""
+    return [s for s in applied(request) if s >= 400 and s not in _harmless(phase, request)]
 
 
 def _harmless(phase: Phase, request: Request) -> frozenset[int]:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from enum import Enum
 
 from sagactl.definition.model import OutcomeKind, Saga
+from sagactl.lint.rules.hidden_failure import hidden_failures
+from sagactl.lint.spot import Phase as Spoken
 from sagactl.machine.command import Call, Outcome, Phase
 from sagactl.machine.request import path_as_written
 from sagactl.participants.outcome import Fault, FaultKind, Reply, Seen, classify
@@ -24,6 +26,8 @@ from sagactl.source.node import Json
 
 # The usual ways to say no, the most usual first.
 REFUSALS = (422, 403, 400, 409, 404, 402, 501)
+# Said by whoever stands before a service, and does not know what became of the request.
+GATEWAY = (504, 502, 408)
 
 
 class How(Enum):
@@ -34,6 +38,8 @@ class How(Enum):
     UNREACHED = "unreached"  # it never left
     UNHEARD = "unheard"  # no reply comes
     CUT = "cut"  # the reply's status comes, its body does not
+    HIDDEN = "hidden"  # refused, by a status that its definition takes for done
+    GATEWAY = "gateway"  # a gateway gave up, by a status that its definition takes for a no
 
 
 class Answers:
@@ -55,9 +61,17 @@ class Answers:
             known = self._outcomes[place] = self._classified(call, how, done)
         return known
 
-    def can_be_refused(self, call: Call) -> bool:
-        """Whether there is a status that this request takes for a definite no."""
-        return self.outcome(call, How.REFUSED, None).kind is OutcomeKind.REJECTED
+    def is_possible(self, call: Call, how: How) -> bool:
+        """Whether this request can end so, as its definition reads statuses."""
+        match how:
+            case How.REFUSED:
+                return self.outcome(call, how, None).kind is OutcomeKind.REJECTED
+            case How.HIDDEN:
+                hides = _hidden(call) is not None
+                return hides and self.outcome(call, how, None).kind is OutcomeKind.APPLIED
+            case How.GATEWAY:
+                return _misread_gateway(call) is not None
+        return True
 
     def note(self, call: Call, done: Done) -> str | None:
         """What is wrong with the best reply there is, if anything."""
@@ -68,6 +82,9 @@ class Answers:
             outcomes = [classify(call, seen, 0.0) for seen in _refusals()]
             nos = (outcome for outcome in outcomes if outcome.kind is OutcomeKind.REJECTED)
             return next(nos, outcomes[0])
+        if how is How.HIDDEN or how is How.GATEWAY:
+            status = _hidden(call) if how is How.HIDDEN else _misread_gateway(call)
+            return classify(call, _problem(status or 500), 0.0)
         return classify(call, self._seen(call, how, done), 0.0)
 
     def _seen(self, call: Call, how: How, done: Done | None) -> Seen:
@@ -111,6 +128,21 @@ def _as_seen(call: Call, reply: Wire) -> Reply:
 
 
 def _refusals() -> Iterator[Reply]:
-    for status in REFUSALS:
-        reply = problem(status, "on purpose")
-        yield Reply(status, tuple(reply.headers.items()), reply.content)
+    return map(_problem, REFUSALS)
+
+
+def _problem(status: int) -> Reply:
+    reply = problem(status, "on purpose")
+    return Reply(status, tuple(reply.headers.items()), reply.content)
+
+
+def _hidden(call: Call) -> int | None:
+    """A status by which its service says no, and which counts as done all the same."""
+    statuses = hidden_failures(Spoken(call.phase), call.request)
+    return next((status for status in statuses if status < 500), None)
+
+
+def _misread_gateway(call: Call) -> int | None:
+    moved = call.request.outcomes
+    noes = [moved.get(kind, ()) for kind in (OutcomeKind.REJECTED, OutcomeKind.NOT_SENT)]
+    return next((status for status in GATEWAY if any(status in no for no in noes)), None)

@@ -49,7 +49,9 @@ class Judge:
         stuck = [name for name, state in states.items() if state is S.STUCK]
         if stuck:
             return tuple(self._of_stuck(stand, steps[name]) for name in stuck)
-        under_way = [n for n, s in states.items() if s in (S.EXECUTING, S.UNKNOWN, S.COMPENSATING)]
+        under_way = [
+            name for name, state in states.items() if _is_under_way(stand.run.step(name), state)
+        ]
         if under_way:
             name = under_way[0]
             words = f'nothing moves any more, and "{name}" is {states[name]}'
@@ -81,6 +83,11 @@ class Judge:
 
     def _of_failed(self, stand: Stand) -> Iterator[Verdict]:
         run = stand.run
+        late = {late.step for late in stand.world.late} - stand.world.acted
+        for name in sorted(late):
+            words = f'the late request of "{name}" arrives when all is over, and stands'
+            advice = 'let "settle" be as long as a request may be under way: the action\'s timeout'
+            yield Verdict(Judgement.HOLE, "late-landing", name, words, advice)
         for name in sorted(stand.world.standing):
             step = self._order.step(name)
             if step.compensation is None and step.compensation_none:
@@ -128,16 +135,21 @@ class Judge:
         words = f'nobody can find out whether "{name}" took place: a person decides'
         if written.on_unknown is OnUnknown.HOLD:
             return Verdict(Judgement.STUCK, "held", name, words)
-        if self._order.is_past_pivot(name):
-            return Verdict(Judgement.STUCK, "held-past-pivot", name, words)
         asks = written.request is not None and written.request.may_repeat
         if planned.on_unknown is OnUnknown.FINISH and (asks or written.lookup is not None):
+            if self._order.is_past_pivot(name):
+                return Verdict(Judgement.STUCK, "held-past-pivot", name, words)
             words = f'"{name}" is asked for as long as its time allows, and never answers'
             return Verdict(Judgement.STUCK, "unanswered", name, words)
         advice = 'say "idempotency", give it a lookup, or write "on_unknown: hold"'
         return Verdict(
             Judgement.HOLE, "stuck-unsaid", name, f"{words}, and nobody wrote so", advice
         )
+
+
+def _is_under_way(step: StepRun, state: S) -> bool:
+    """Whether something is still to come of a step: not of one taken as done without an undo."""
+    return state in (S.EXECUTING, S.COMPENSATING) or (state is S.UNKNOWN and not step.assumed)
 
 
 def _of_undo(planned: PlannedStep, step: StepRun) -> Verdict:

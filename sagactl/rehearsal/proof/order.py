@@ -50,10 +50,13 @@ class Order:
 
     def is_past_pivot(self, path: str) -> bool:
         """Whether there is no way back from the step at a path: a pivot, or behind one."""
+        frame, name, _ = split_path(path)
+        if name in self._pivots[id(self._within(frame))]:
+            return True
         for each in (path, *self.groups(path)):
             frame, name, _ = split_path(each)
             saga = self._within(frame)
-            if any(p == name or p in self._needed(saga, name) for p in self._pivots[id(saga)]):
+            if any(p in self._needed(saga, name) for p in self._pivots[id(saga)]):
                 return True
         return False
 

@@ -64,7 +64,8 @@ def to_goal(
         distances[index] = (0, 0)
         heappush(heap, (0, 0, index))
     for edge in exits:
-        if allowed(edge) and (edge.cost, 1) < distances.get(edge.source, FAR):
+        near = (edge.cost, 1) < distances.get(edge.source, FAR)
+        if edge.source >= 0 and near and allowed(edge):
             distances[edge.source] = (edge.cost, 1)
             edges[edge.source] = edge
             heappush(heap, (edge.cost, 1, edge.source))

@@ -78,6 +78,10 @@ def _ended(deed: Ended, stand: Stand | None) -> str:
             return f"{name} is sent again, and done" if again else f"{name} is done"
         case Phase.ACTION, How.REFUSED:
             return f"{name} is refused"
+        case Phase.ACTION, How.HIDDEN:
+            return f"{name} is refused, by a status that counts as done"
+        case Phase.ACTION, How.GATEWAY:
+            return f"{name} takes place, but a gateway gives up on it, which counts as a no"
         case Phase.ACTION, How.UNREACHED:
             return f"the service of {name} cannot be reached"
         case Phase.ACTION, How.CUT:
@@ -97,6 +101,8 @@ def _ended(deed: Ended, stand: Stand | None) -> str:
             return f"{name} is undone" if standing else f"the undo of {name} finds nothing to undo"
         case _, How.REFUSED:
             return f"the undo of {name} is refused"
+        case _, How.HIDDEN:
+            return f"the undo of {name} is refused, by a status that counts as done"
         case _, How.UNREACHED:
             return f"the undo of {name} cannot be sent for now"
         case _ if deed.arrives:

@@ -35,7 +35,7 @@ from sagactl.machine.verdict import finish_until
 from sagactl.rehearsal.proof.answer import Answers, How
 from sagactl.rehearsal.proof.stand import ENDED, Plague, Stand
 from sagactl.rehearsal.proof.watchman import Watchman
-from sagactl.rehearsal.proof.world import Breach, Late, Services, World
+from sagactl.rehearsal.proof.world import Breach, Late, Services, World, acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,11 @@ WAYS: dict[Phase, tuple[Way, ...]] = {
     Phase.ACTION: (
         HEARD,
         (Trouble.REJECTED, How.REFUSED, False, None, False),
+        (Trouble.REJECTED, How.HIDDEN, False, None, False),
         (Trouble.NOT_SENT, How.UNREACHED, False, Plague.UNREACHED, False),
         (Trouble.DONE, How.UNHEARD, True, None, False),
         (Trouble.DONE, How.UNHEARD, True, Plague.DONE, False),
+        (Trouble.DONE, How.GATEWAY, True, None, False),
         (Trouble.NOT_DONE, How.UNHEARD, False, None, False),
         (Trouble.NOT_DONE, How.UNHEARD, False, Plague.NOT_DONE, False),
         (Trouble.DONE, How.UNHEARD, False, Plague.NOT_DONE, True),
@@ -120,6 +122,7 @@ WAYS: dict[Phase, tuple[Way, ...]] = {
         (Trouble.UNDO_FALTERS, How.UNHEARD, True, None, False),
         (Trouble.UNDO_FALTERS, How.UNHEARD, False, None, False),
         (Trouble.UNDO_FAILS, How.REFUSED, False, None, False),
+        (Trouble.UNDO_FAILS, How.HIDDEN, False, None, False),
         (Trouble.UNDO_FAILS, How.UNHEARD, False, Plague.NOT_DONE, False),
     ),
 }
@@ -172,10 +175,10 @@ class Walker:
             yield None, how, arrives, plague, False
             return
         for way in WAYS[call.phase]:
-            trouble, how, _, _, _ = way
+            trouble, how, _, _, late = way
             if trouble is not None and not may_trouble:
                 continue
-            if how is How.REFUSED and not self._answers.can_be_refused(call):
+            if not self._answers.is_possible(call, how) or (late and not acts(call)):
                 continue
             yield way
 
@@ -197,6 +200,8 @@ class Walker:
             breach = self._watchman.of_reply(call, done, self._answers)
             if breach is not None:
                 return Pace(deed, struck, (), stand, breach)
+        if how is How.HIDDEN and call.phase is Phase.ACTION:
+            return Pace(deed, struck, (), stand, self._watchman.of_hidden(call))
         outcome = self._answers.outcome(call, how, done)
         new = judged(self._plan, stand.run, call, outcome, stand.now)
         plagues = dict(stand.plagues)
@@ -273,7 +278,7 @@ class Walker:
             case Plague.DONE | Plague.CUT:
                 return ("arrived",)
         # One that is late beside others says nothing that one alone does not.
-        alone = len(stand.in_hand) == 1 and call.phase is Phase.ACTION
+        alone = len(stand.in_hand) == 1 and call.phase is Phase.ACTION and acts(call)
         return ("lost", "arrived", "late") if alone else ("lost", "arrived")
 
     def _crashed(self, stand: Stand, deed: Crashed) -> Pace:

@@ -73,6 +73,12 @@ class Watchman:
         words = f'no reply was found by which the {call.phase} of "{step}" counts as done: {note}'
         return Breach(code, step, words, ADVICE[code])
 
+    def of_hidden(self, call: Call) -> Breach:
+        """A no that counts as done."""
+        words = f'"{call.step}" is refused by a status that counts as applied'
+        code = "success-hides-failure"
+        return Breach(code, call.step, words, ADVICE[code])
+
     def _of_beginning(self, run: Run, path: str) -> Breach | None:
         for each in (path, *self._order.groups(path)):
             for need in self._order.needs(each):
@@ -116,5 +122,6 @@ ADVICE = {
     ),
     "lookup-blind": 'say in "found" what tells it',
     "never-applied": 'give the step an "example" of a reply, or mend its conditions',
+    "success-hides-failure": 'leave it out of "success", or add a condition that tells',
     "undo-never-applied": "mend the conditions of the compensation",
 }

@@ -11,10 +11,12 @@ A call that no sound runner makes is a `Breach`. Deliberately absent: replies, w
 and every judgement about how a saga ends.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
+from urllib.parse import parse_qsl
 
 from sagactl.machine.command import Call, Phase, Sending
 from sagactl.rehearsal.proof.order import Order
@@ -102,8 +104,7 @@ class Services:
             case Phase.ACTION:
                 return self._action(world, call)
             case Phase.LOOKUP:
-                found = call.step in world.standing
-                return Arrival(world, Done.DONE if found else Done.ABSENT)
+                return self._lookup(world, call)
             case Phase.COMPENSATION:
                 return self._compensation(world, call)
 
@@ -122,7 +123,7 @@ class Services:
 
     def _action(self, world: World, call: Call) -> Arrival:
         path = call.step
-        if call.sending.method in SAFE_METHODS:
+        if not acts(call):
             return Arrival(world, Done.DONE)
         if path in world.standing:
             if call.request.may_repeat:
@@ -136,27 +137,54 @@ class Services:
             world,
             standing=world.standing | {path},
             acted=world.acted | {path},
-            addresses={**world.addresses, path: call.sending.url.partition("?")[0]},
+            addresses={**world.addresses, path: _address(call.sending)},
         )
         return Arrival(after, Done.DONE, breach)
 
+    def _lookup(self, world: World, call: Call) -> Arrival:
+        """What is asked for is found by what its action sent; so is another that sent the same."""
+        path = call.step
+        if path in world.standing:
+            return Arrival(world, Done.DONE)
+        for other in sorted(world.standing):
+            sent = world.sendings.get((other, Phase.ACTION))
+            if sent is not None and _is_meant(call.sending, sent[1], sent[0]):
+                words = f'the lookup of "{path}", which did not take place, finds "{other}"'
+                advice = "ask for what no other has, such as step.action_key"
+                breach = Breach("lookup-finds-another", path, words, advice)
+                return Arrival(world, Done.DONE, breach)
+        return Arrival(world, Done.ABSENT)
+
     def _compensation(self, world: World, call: Call) -> Arrival:
         path = call.step
-        breach = self._undo_breach(world, path)
+        breach = self._undo_breach(world, call)
         if breach is not None:
             return Arrival(world, Done.DONE, breach)
         if path in self._vain:
             return Arrival(world, Done.DONE)
         request = call.request
         keeps_keys = request.idempotency is not None and request.idempotency.keyed
-        if path in world.standing:
+        target = _undo_target(world, call)
+        if target in world.standing and target != path:
+            words = f'the undo of "{path}" takes back "{target}", and leaves its own'
+            advice = "let it name what its own step made"
+            return Arrival(world, Done.DONE, Breach("undo-takes-another", path, words, advice))
+        if target in world.standing:
             after = replace(world, standing=world.standing - {path}, undone=world.undone | {path})
             return Arrival(after, Done.DONE)
-        if path in world.undone and keeps_keys:
+        if path in world.undone & world.acted and keeps_keys:
             return Arrival(world, Done.AGAIN)
         return Arrival(replace(world, undone=world.undone | {path}), Done.ABSENT)
 
-    def _undo_breach(self, world: World, path: str) -> Breach | None:
+    def _undo_breach(self, world: World, call: Call) -> Breach | None:
+        path, address = call.step, _address(call.sending)
+        for other in sorted(world.undone & world.acted):
+            sent = world.sendings.get((other, Phase.ACTION))
+            above = None if sent is None or sent[1].method != "PUT" else _address(sent[1])
+            if other != path and above is not None and address.startswith(f"{above}/"):
+                words = f'the undo of "{path}" goes below the address of "{other}", which is undone'
+                advice = f'let "{path}" need "{other}": it is undone first then'
+                return Breach("wrong-order", path, words, advice)
         for other in sorted(world.standing):
             if other == path or self._order.step(other).compensation is None:
                 continue
@@ -177,7 +205,7 @@ class Services:
     def _address_breach(self, world: World, call: Call) -> Breach | None:
         if call.sending.method != "PUT":
             return None
-        path, address = call.step, call.sending.url.partition("?")[0]
+        path, address = call.step, _address(call.sending)
         for other in sorted(world.standing):
             its = world.addresses.get(other, "")
             if its.startswith(f"{address}/"):
@@ -211,3 +239,41 @@ class Services:
             return False
         sent = world.sendings.get((path, Phase.ACTION))
         return sent is not None and sent[1].method == "PUT"
+
+
+def acts(call: Call) -> bool:
+    """Whether the call changes anything where it arrives (RFC 9110, 9.2.1)."""
+    return call.sending.method not in SAFE_METHODS
+
+
+def _address(sending: Sending) -> str:
+    return sending.url.partition("?")[0]
+
+
+def _undo_target(world: World, call: Call) -> str | None:
+    """Whose effect a compensation takes back: its step's, unless its address is another's.
+
+    Only for a DELETE of what was PUT does the address alone say what is meant.
+    """
+    path, address = call.step, _address(call.sending)
+    sent = world.sendings.get((path, Phase.ACTION))
+    if call.sending.method != "DELETE" or sent is None or sent[1].method != "PUT":
+        return path
+    own = _address(sent[1])
+    if address == own or own.rpartition("/")[0] != address.rpartition("/")[0]:
+        return path
+    return next((other for other, its in world.addresses.items() if its == address), None)
+
+
+def _is_meant(question: Sending, action: Sending, key: str) -> bool:
+    """Whether an action is what a lookup by query asks for, as far as it can be told."""
+    if action.method != "POST" or _address(question) != _address(action):
+        return False
+    asked = parse_qsl(question.url.partition("?")[2], keep_blank_values=True)
+    try:
+        body = json.loads(action.body or "null")
+    except ValueError:
+        return False
+    if not asked or not isinstance(body, dict):
+        return False
+    return all(value == key or str(body.get(name)) == value for name, value in asked)
