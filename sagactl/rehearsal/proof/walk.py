@@ -31,6 +31,7 @@ from sagactl.machine.outstanding import deadline
 from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.rehearsed import Struck, Trouble
 from sagactl.machine.run import Run
+from sagactl.machine.state import is_backwards
 from sagactl.machine.verdict import finish_until
 from sagactl.rehearsal.proof.answer import Answers, How
 from sagactl.rehearsal.proof.stand import ENDED, Plague, Stand
@@ -161,12 +162,44 @@ class Walker:
     def paces(self, stand: Stand) -> Iterator[Pace]:
         """Everything that may happen next."""
         may_trouble = stand.troubles < self._depth
+        if not may_trouble:
+            alone = self._free_call(stand)
+            if alone is not None:
+                yield self.ended(stand, alone, HEARD)
+                return
         for call in stand.in_hand:
             for way in self._ways(stand, call, may_trouble=may_trouble):
                 yield self.ended(stand, call, way)
         yield from self._wakings(stand, may_trouble=may_trouble)
         if may_trouble:
             yield from self._crashings(stand)
+
+    def _free_call(self, stand: Stand) -> Call | None:
+        """A call in flight that nothing else which is under way has to do with.
+
+        Where no trouble can come any more it does not matter when it ends: whatever else happens
+        comes to the same before it and after it (a persistent set, as model checkers call it). One
+        that never ends is not chosen, or it would keep all others from happening; and while a step
+        may still turn the saga round, what begins before that is not the same as what does after.
+        """
+        if len(stand.in_hand) + len(stand.waiting) < 2 or self._may_turn(stand):
+            return None
+        for call in stand.in_hand:
+            if (call.step, call.phase) in stand.plagues:
+                continue
+            others = (c for c in stand.in_hand if c is not call)
+            waiting = (c for c in stand.waiting if isinstance(c, Call))
+            if not any(self._services.are_related(call, o) for o in (*others, *waiting)):
+                return call
+        return None
+
+    def _may_turn(self, stand: Stand) -> bool:
+        """Whether the saga goes forwards, and what is under way may still make it turn."""
+        if is_backwards(self._plan, stand.run):
+            return False
+        calls = (*stand.in_hand, *(c for c in stand.waiting if isinstance(c, Call)))
+        asked = (c.step for c in calls if c.phase is Phase.LOOKUP)
+        return bool(stand.plagues) or not stand.world.standing.issuperset(asked)
 
     def _ways(self, stand: Stand, call: Call, *, may_trouble: bool) -> Iterator[Way]:
         plague = stand.plagues.get((call.step, call.phase))
@@ -269,7 +302,9 @@ class Walker:
         for fates in product(*choices):
             arrived = tuple(c for c, fate in zip(calls, fates, strict=True) if fate == "arrived")
             late = tuple(c for c, fate in zip(calls, fates, strict=True) if fate == "late")
-            yield self._crashed(stand, Crashed(stand.in_hand, arrived, late))
+            # Of many at once: all, none, and each one alone; what two do together, two show.
+            if len(calls) <= 2 or len(arrived) in (0, 1, len(calls)):
+                yield self._crashed(stand, Crashed(stand.in_hand, arrived, late))
 
     def _fates(self, stand: Stand, call: Call) -> tuple[str, ...]:
         match stand.plagues.get((call.step, call.phase)):
@@ -303,10 +338,8 @@ class Walker:
     ) -> Pace:
         """The stand after the round that follows; with a breach where it has one."""
         settled = settle(self._plan, stand.run, lambda: stand.now, _Places(stand.in_hand).enter)
-        recorded = (*new, *settled.recorded)
-        events = tuple(event for event, _ in recorded)
-        before = stand.run if not new else None
-        breach = self._watchman.of_events(recorded, before)
+        events = tuple(event for event, _ in (*new, *settled.recorded))
+        breach = self._watchman.of_events(events)
         world = stand.world
         for call in settled.begun if breach is None else ():
             breach = self._watchman.of_call(settled.run, call)

@@ -4,8 +4,9 @@ Deliberately absent: how a saga ends, which `judge` looks at, and the services' 
 `world`'s.
 """
 
+from collections.abc import Sequence
+
 from sagactl.definition.model import OutcomeKind, Step
-from sagactl.engine.rounds import Recorded
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
 from sagactl.machine.moves import StepState as S
@@ -23,9 +24,9 @@ class Watchman:
     def __init__(self, order: Order) -> None:
         self._order = order
 
-    def of_events(self, recorded: tuple[Recorded, ...], _before: Run | None) -> Breach | None:
+    def of_events(self, events: Sequence[e.Event]) -> Breach | None:
         """The first fact that no sound definition leads to: an expression without a value."""
-        for event, _ in recorded:
+        for event in events:
             if not isinstance(event, e.AttemptEnded) or event.attempt:
                 continue
             words = event.detail

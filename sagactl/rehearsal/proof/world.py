@@ -108,6 +108,18 @@ class Services:
             case Phase.COMPENSATION:
                 return self._compensation(world, call)
 
+    def are_related(self, one: Call, other: Call) -> bool:
+        """Whether it may matter which of two calls of different steps ends first."""
+        if one.step == other.step or self._order.is_behind(one.step, other.step):
+            return True
+        if self._order.is_behind(other.step, one.step):
+            return True
+        service = one.request.service
+        if service is not None and service.max_concurrency is not None:
+            return True
+        mine, its = _address(one.sending), _address(other.sending)
+        return mine.startswith(its) or its.startswith(mine)
+
     def land(self, world: World, now: float | None) -> World:
         """What was late and is there by `now`; None: whatever is late."""
         due = [late for late in world.late if now is None or late.at <= now]
