@@ -36,7 +36,7 @@ from sagactl.machine.verdict import finish_until
 from sagactl.rehearsal.proof.answer import Answers, How
 from sagactl.rehearsal.proof.stand import ENDED, Plague, Stand
 from sagactl.rehearsal.proof.watchman import Watchman
-from sagactl.rehearsal.proof.world import Breach, Late, Services, World, acts
+from sagactl.rehearsal.proof.world import Breach, Services, World, acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +225,7 @@ class Walker:
             arrival = self._services.arrive(world, call)
             world, done, breach = arrival.world, arrival.done, arrival.breach
         elif late:
-            lands_at = stand.now + call.request.timeout_s
-            world = replace(world, late=(*world.late, Late(call.step, lands_at)))
+            world = self._services.delay(world, call, stand.now)
         if breach is not None:
             return Pace(deed, struck, (), stand, breach)
         if how is How.HEARD and done is not None:
@@ -325,8 +324,7 @@ class Walker:
                 return Pace(deed, struck, (), stand, arrival.breach)
             world = arrival.world
         for call in deed.late:
-            lands_at = stand.now + call.request.timeout_s
-            world = replace(world, late=(*world.late, Late(call.step, lands_at)))
+            world = self._services.delay(world, call, stand.now)
         resumed = RunResumed(at=stand.now, operator="", deadline_at=None)
         began = opened(self._plan, stand.run, (resumed,), stand.now)
         troubles = stand.troubles + 1

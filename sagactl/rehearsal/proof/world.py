@@ -120,6 +120,12 @@ class Services:
         mine, its = _address(one.sending), _address(other.sending)
         return mine.startswith(its) or its.startswith(mine)
 
+    def delay(self, world: World, call: Call, now: float) -> World:
+        """The call is on its way, and there before its timeout has gone by once more."""
+        if call.step in world.acted:
+            return world
+        return replace(world, late=(*world.late, Late(call.step, now + call.request.timeout_s)))
+
     def land(self, world: World, now: float | None) -> World:
         """What was late and is there by `now`; None: whatever is late."""
         due = [late for late in world.late if now is None or late.at <= now]
@@ -149,6 +155,7 @@ class Services:
             world,
             standing=world.standing | {path},
             acted=world.acted | {path},
+            late=tuple(late for late in world.late if late.step != path),
             addresses={**world.addresses, path: _address(call.sending)},
         )
         return Arrival(after, Done.DONE, breach)
