@@ -52,14 +52,22 @@ PLAINER = {
     "↺": "~",
     "–": "-",
     "…": "...",
+    # The leaders of a matrix's columns.
+    "│": "|",
+    "┌": ",",
 }
 
 
 def painted(text: str, state: S | None, *, colour: bool) -> str:
     """The text in a state's colour, as a terminal takes it."""
-    if not colour or state is None:
+    return text if state is None else styled(text, STYLES[state], colour=colour)
+
+
+def styled(text: str, words: str, *, colour: bool) -> str:
+    """The text in a style that is named by words of SGR."""
+    if not (colour and words and text):
         return text
-    return f"\x1b[{';'.join(SGR[word] for word in STYLES[state].split())}m{text}\x1b[0m"
+    return f"\x1b[{';'.join(SGR[word] for word in words.split())}m{text}\x1b[0m"
 
 
 def speakable(text: str, encoding: str | None) -> str:
