@@ -12,9 +12,10 @@ from heapq import heappop, heappush
 from sagactl.machine.event import Event
 from sagactl.machine.plan import Plan
 from sagactl.machine.rehearsed import Judgement, Struck
+from sagactl.rehearsal.proof.deed import Deed, Ended, Pace, Woken
 from sagactl.rehearsal.proof.judge import Judge, Verdict
 from sagactl.rehearsal.proof.stand import Stand, fingerprint
-from sagactl.rehearsal.proof.walk import Deed, Ended, Pace, Walker, Woken
+from sagactl.rehearsal.proof.walk import Walker
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ class Verdict:
 class Judge:
     """Judges the ends of one saga's schedules."""
 
-    def __init__(self, plan: Plan, order: Order, vain: Mapping[str, str]) -> None:
+    def __init__(
+        self, plan: Plan, order: Order, vain: Mapping[str, str], *, is_fresh: bool = True
+    ) -> None:
+        self._is_fresh = is_fresh
         self._plan = plan
         self._order = order
         self._vain = vain
@@ -100,7 +103,7 @@ class Judge:
                 )  # fmt: skip
                 continue
             yield Verdict(Judgement.HOLE, "effect-left", name, *_left(step, run.step(name), name))
-        if stand.troubles == 0:
+        if self._is_fresh and stand.troubles == 0:
             name = next((n for n, s in run.steps.items() if s.state is S.FAILED), "")
             if run.deadline_passed:
                 words = "its time is up before it is through, although nothing goes wrong"

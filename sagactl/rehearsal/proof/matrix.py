@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sagactl.machine.rehearsed import Finding, Judgement, Struck, Trouble
+from sagactl.rehearsal.proof.deed import Crashed
 from sagactl.rehearsal.proof.explore import Edge, Graph
 from sagactl.rehearsal.proof.judge import Verdict
 from sagactl.rehearsal.proof.route import (
@@ -23,7 +24,6 @@ from sagactl.rehearsal.proof.route import (
     way_to,
 )
 from sagactl.rehearsal.proof.story import Story
-from sagactl.rehearsal.proof.walk import Crashed
 
 # What makes two verdicts the same finding.
 Key: TypeAlias = tuple[Judgement, str, str]

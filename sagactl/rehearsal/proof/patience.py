@@ -10,9 +10,10 @@ from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
 from sagactl.machine.rehearsed import Finding, Judgement, Struck, Trouble
 from sagactl.rehearsal.proof.answer import How
+from sagactl.rehearsal.proof.deed import HEARD, Ended, Pace, Way, Woken
 from sagactl.rehearsal.proof.order import Order
 from sagactl.rehearsal.proof.stand import Stand
-from sagactl.rehearsal.proof.walk import HEARD, Ended, Pace, Walker, Way, Woken
+from sagactl.rehearsal.proof.walk import Walker
 
 MOST_PACES = 100_000
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeAlias
 
+from sagactl.rehearsal.proof.deed import Crashed, Ended, Overtaken
 from sagactl.rehearsal.proof.explore import Edge, Graph
 from sagactl.rehearsal.proof.stand import Plague
-from sagactl.rehearsal.proof.walk import Crashed, Ended, Overtaken
 
 # Troubles, then paces.
 Distance: TypeAlias = tuple[int, int]

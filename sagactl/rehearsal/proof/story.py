@@ -7,9 +7,9 @@ from sagactl.machine.command import Call, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, expanded
 from sagactl.rehearsal.proof.answer import How
+from sagactl.rehearsal.proof.deed import Crashed, Ended, Overtaken, Woken
 from sagactl.rehearsal.proof.explore import Edge, Graph
 from sagactl.rehearsal.proof.stand import Plague, Stand
-from sagactl.rehearsal.proof.walk import Crashed, Ended, Overtaken, Woken
 
 LONG_S = 60.0
 

@@ -72,14 +72,35 @@ def variants(saga: Saga) -> Iterator[Variant]:
         shown += [f"{text} is {str(side).lower()}" for text, side in sides.items()]
         shown += [f"for_each over {length}"] if has_each else []
         value, words = inputs[index], ", ".join(shown) or "as written"
-        fixed = _Fixing(env, sides, length).saga(staged(saga), value)
+        fixed = few_attempts(_Fixing(env, sides, length).saga(staged(saga), value))
         yield Variant(words, fixed, saga, value, env, sides, length)
 
 
 def attempts_as_written(variant: Variant) -> Saga:
     """The saga of a variant with every attempt that its definition gives it."""
-    fixing = _Fixing(variant.env, variant.sides, variant.length, shortens=False)
+    fixing = _Fixing(variant.env, variant.sides, variant.length)
     return fixing.saga(staged(variant.written), variant.input)
+
+
+def few_attempts(saga: Saga) -> Saga:
+    """The saga with no more attempts than it takes to see them all, and all else as it is."""
+    steps = []
+    for step in saga.steps:
+        lookup, undo, action = step.lookup, step.compensation, step.action
+        match action:
+            case Request():
+                action = _shortened(action)
+            case SubSaga():
+                action = replace(action, saga=few_attempts(action.saga))
+        asked = None if lookup is None else Lookup(_shortened(lookup.request), lookup.found)
+        undone = None if undo is None else _shortened(undo, MAX_UNDO_ATTEMPTS)
+        steps.append(replace(step, action=action, lookup=asked, compensation=undone))
+    return replace(saga, steps=tuple(steps))
+
+
+def _shortened(request: Request, most: int = MAX_ATTEMPTS) -> Request:
+    attempts = min(request.retry.max_attempts, most)
+    return replace(request, retry=replace(request.retry, max_attempts=attempts))
 
 
 def example_inputs(saga: Saga) -> list[Json]:
@@ -130,13 +151,10 @@ class _Fixing:
         env: Mapping[str, str],
         sides: Mapping[str, bool],
         length: int,
-        *,
-        shortens: bool = True,
     ) -> None:
         self._env = env
         self._sides = sides
         self._length = length
-        self._shortens = shortens
 
     def saga(self, saga: Saga, value: Json) -> Saga:
         """`value` is its input; None where nobody knows it yet."""
@@ -150,30 +168,17 @@ class _Fixing:
         if each is not None:
             items = self._items(saga, step, each, value)
             each = ForEach(constant(items, each.items.node.place), each.max_parallel)
-        lookup, undo = step.lookup, step.compensation
         return replace(
             step,
             when=when,
             for_each=each,
             action=self._action(step.action),
-            lookup=None if lookup is None else Lookup(self._request(lookup.request), lookup.found),
-            compensation=None if undo is None else self._request(undo, MAX_UNDO_ATTEMPTS),
         )
 
     def _action(self, action: Action) -> Action:
-        match action:
-            case Request():
-                return self._request(action)
-            case SubSaga():
-                return replace(action, saga=self.saga(action.saga, None))
+        if isinstance(action, SubSaga):
+            return replace(action, saga=self.saga(action.saga, None))
         return action
-
-    def _request(self, request: Request, most: int = MAX_ATTEMPTS) -> Request:
-        """The same with no more attempts than it takes to see them all."""
-        if not self._shortens:
-            return request
-        attempts = min(request.retry.max_attempts, most)
-        return replace(request, retry=replace(request.retry, max_attempts=attempts))
 
     def _items(self, saga: Saga, step: Step, each: ForEach, value: Json) -> list[Json]:
         """As many elements as wanted: those of the input, then others like them."""
