@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from sagactl.cli import intervention, observation, verbs
+from sagactl.cli import intervention, observation, testing, verbs
 
 app = typer.Typer(
     name="sagactl",
@@ -32,6 +32,7 @@ app.command()(intervention.explain)
 app.command()(verbs.export)
 app.command()(verbs.prune)
 app.command()(verbs.doctor)
+app.command("test")(testing.rehearse)
 app.command()(verbs.sandbox)
 app.command()(verbs.schema)
 app.command()(verbs.version)

@@ -213,6 +213,12 @@ def origin_of(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode("ascii").strip("[]"), port
 
 
+def origin_at(url: str) -> Origin:
+    """The origin that a request to this URL goes to; raises as origin_of does."""
+    origin, _, _ = _parted(url)
+    return origin
+
+
 def _last_of(error: OSError) -> OSError:
     """The last of several errors, where a host with several addresses gave one for each."""
     numbers = re.findall(r"\[Errno (\d+)\]", str(error))

@@ -11,7 +11,7 @@ Deliberately absent: retries (the machine's business), redirects, cookies, decom
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 from urllib.parse import quote
@@ -37,7 +37,7 @@ from sagactl.participants.outcome import Fault, FaultKind, Reply, Seen, classify
 from sagactl.participants.redaction import Redaction
 from sagactl.participants.tls import trust_of
 from sagactl.participants.trace import traceparent
-from sagactl.participants.transport import NO_USERINFO, Answer, Connections
+from sagactl.participants.transport import NO_USERINFO, Answer, Connections, Origin, origin_at
 
 USER_AGENT = f"sagactl/{__version__}"
 # What parts the stream, names the peer or asks for what is never decoded: not the author's to say.
@@ -52,7 +52,8 @@ _Asked: TypeAlias = tuple[str, str, list[tuple[str, str]], bytes | None]
 class Web:
     """Sends calls over HTTP. `connect_to`: every connection goes there (the sandbox).
 
-    `trust_env`: proxies named in the environment are used, which hands them every header.
+    `trust_env`: proxies named in the environment are used, which hands them every header. `only`:
+    what is for any other origin, of a token service too, is not sent.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class Web:
         connect_to: Address | None = None,
         trust_env: bool = False,
         ssl_context: ssl.SSLContext | None = None,
+        only: Collection[Origin] | None = None,
     ) -> None:
+        self._only = only
         self._secrets = dict(secrets)
         self._redaction = Redaction(self._secrets.values())
         self._clock = clock
@@ -85,6 +88,11 @@ class Web:
 
         Once more where it is refused for an access token that has ended: then it had no effect.
         """
+        outcome, _ = await self.converse(call)
+        return outcome
+
+    async def converse(self, call: Call) -> tuple[Outcome, Seen]:
+        """The same, with what was seen: a reply as it came, which nobody may be shown."""
         exchange = Exchange()
         try:
             headers = self._headers(call, exchange)
@@ -95,6 +103,9 @@ class Web:
             seen = no.fault
         except Exception as error:
             seen = seen_of(error, exchange, call)
+        return self._judged(call, seen, exchange), seen
+
+    def _judged(self, call: Call, seen: Seen, exchange: Exchange) -> Outcome:
         try:
             redaction = self._redaction
             confidential = [*self._credentials.confidential, *exchange.confidential]
@@ -189,6 +200,8 @@ class Web:
         widened: bool = False,
     ) -> Answer:
         method, url, headers, body = asked
+        if self._only is not None and origin_at(url) not in self._only:
+            raise httpx.InvalidURL("its host is none of those that may be contacted")
         proxy = self._proxy(url, tls, fresh=fresh, widened=widened) if self._uses_proxies else None
         if proxy is None:
             return await self._connections(tls, widened=widened).exchange(

@@ -122,3 +122,45 @@ def test_rows_are_gone_again_after_a_failing_third_step(cli: Cli, shop: str) -> 
     assert [len(rows(shop, table)) for table in TABLES] == [0, 0, 0]
     kinds = [event["type"] for event in cli("history", told.json["id"], "-o", "json").json]
     assert kinds.count("compensation_succeeded") == 2
+
+
+PROMISING = """\
+saga: promising
+services:
+  shop: {url: "${{ env.SHOP_URL }}", idempotency: %s}
+defaults:
+  retry: {max_attempts: 2, initial_interval: 10ms, multiplier: 1, max_interval: 10ms}
+steps:
+  - name: reserve
+    service: shop
+    action: {request: POST /reservations, json: {id: "${{ saga.id }}", sku: tea}}
+    lookup: GET /reservations/${{ saga.id }}
+    on_unknown: compensate
+    compensation:
+      request: DELETE /reservations/${{ saga.id }}
+      success: [2xx, 404]
+      idempotency: key
+"""
+
+
+def verdicts(cli: Cli, shop: str, idempotency: str, status: int) -> dict[str, str]:
+    cli.env["SHOP_URL"] = shop
+    path = cli.write("promising.yaml", PROMISING % idempotency)
+    told = cli("test", "--live", path, "--yes", "-o", "json")
+    assert told.status == status, told
+    assert told.json["left"] == []
+    assert rows(shop, "reservations") == []
+    return {p["promise"]: p["verdict"] for p in told.json["services"][0]["promises"]}
+
+
+def test_what_json_server_keeps_of_a_contract_and_what_it_does_not(cli: Cli, shop: str) -> None:
+    found = verdicts(cli, shop, "none", 1)
+    assert found.pop("action-late") == "broken"  # it knows nothing of undone actions
+    assert found.pop("action-twice") == "not-asked"
+    assert found == dict.fromkeys(("undo-twice", "undo-alone", "lookup"), "kept")
+
+
+def test_json_server_does_not_keep_a_key_that_the_definition_says_it_keeps(
+    cli: Cli, shop: str
+) -> None:
+    assert verdicts(cli, shop, "key", 1)["action-twice"] == "broken"
