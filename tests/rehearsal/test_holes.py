@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from rehearsal.corpus import HOLES, SOUND, ambers, definition, planted
 
 from sagactl.machine.rehearsed import Finding, Judgement, Rehearsed
