@@ -124,8 +124,8 @@ class Rehearsed:
     `cells` go step by step, in the definition's order, and within a step through all of Trouble.
     `findings` are sorted, holes first. `schedules` counts every way from the beginning to an end,
     `states` the distinct ones it takes. `is_whole` False: there were more states than were asked
-    for, so what was not found is not proven. `depth` is how many troubles come together; crashes
-    come on top. `variants` tells in words with which inputs and branches it was walked.
+    for, so what was not found is not proven. `depth` is how many troubles come together; a crash
+    is one of them. `variants` tells in words with which inputs and branches it was walked.
     """
 
     name: str  # of the definition's file

@@ -56,7 +56,7 @@ def counted(number: int, noun: str) -> str:
 def said_depth(depth: int) -> str:
     """How many troubles come together."""
     together = TOGETHER[depth] if depth < len(TOGETHER) else f"{depth} troubles together"
-    return f"{together}, and a crash anywhere"
+    return f"{together}, a crash among them"
 
 
 def said_seconds(seconds: float) -> str:

@@ -98,9 +98,9 @@ MUTANTS = (
     ),
     Mutant(
         "what was in flight in a crash is forgotten",
-        "engine/driver.py",
-        "        self._end_orphans()\n        try:\n",
-        "        try:\n",
+        "engine/rounds.py",
+        "    return (*began, *recorded(standing, orphans))\n",
+        "    return began\n",
         "nobody ever says how the request ended, and the saga never does",
         is_quick=False,
     ),

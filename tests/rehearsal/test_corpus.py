@@ -19,7 +19,10 @@ CODES = {
     "stuck-unsaid",
     "success-hides-failure",
     "undo-lacks-value",
+    "undo-not-repeatable",
+    "undo-not-retried",
     "undo-refused",
+    "undo-takes-another",
     "undo-takes-nothing-back",
     "wrong-order",
 }

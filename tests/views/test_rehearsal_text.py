@@ -110,15 +110,15 @@ def test_what_is_stuck_by_design_has_a_line_that_says_how_to_see_it() -> None:
 def test_what_was_walked_is_told_in_one_line() -> None:
     lines = rehearsal_lines([sound()], colour=False, width=200)
     assert (
-        "4 steps · 1,234 states · 56,764 schedules · pairs of troubles, and a crash anywhere"
+        "4 steps · 1,234 states · 56,764 schedules · pairs of troubles, a crash among them"
         " · 0.4 s"
     ) in lines
 
 
 def test_a_depth_and_a_time_have_words() -> None:
-    assert said_depth(0) == "nothing goes wrong, and a crash anywhere"
-    assert said_depth(1) == "one trouble at a time, and a crash anywhere"
-    assert said_depth(3) == "3 troubles together, and a crash anywhere"
+    assert said_depth(0) == "nothing goes wrong, a crash among them"
+    assert said_depth(1) == "one trouble at a time, a crash among them"
+    assert said_depth(3) == "3 troubles together, a crash among them"
     assert (said_seconds(0.0123), said_seconds(12.34)) == ("12 ms", "12.3 s")
 
 

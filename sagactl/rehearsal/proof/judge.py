@@ -1,7 +1,7 @@
 """How a schedule ends, and what is thought of that.
 
-Judged by the steps' states and by what stands in the world, never by the machine's own predicates:
-a machine that took a charge for refunded must not be asked whether it is.
+Judged by the steps' states and by what stands in the world, not by the machine's own predicates: a
+machine that took a charge for refunded must not be asked whether it is. What it says is compared.
 
 A saga that is stuck is rightly so in three cases: its author wrote `hold`, an undo fails for good,
 or it is past the pivot. In all others a person is needed where none should be.
@@ -16,6 +16,7 @@ from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.rehearsed import Judgement
 from sagactl.machine.run import StepRun
+from sagactl.machine.state import SagaState, saga_state
 from sagactl.rehearsal.proof.order import Order
 from sagactl.rehearsal.proof.stand import Stand
 from sagactl.rehearsal.proof.world import SAFE_METHODS
@@ -59,9 +60,14 @@ class Judge:
             name = under_way[0]
             words = f'nothing moves any more, and "{name}" is {states[name]}'
             return (Verdict(Judgement.HOLE, "never-ends", name, words),)
-        if all(state in (S.COMPLETED, S.SKIPPED) for state in states.values()):
-            return tuple(self._of_completed(stand, steps))
-        return tuple(self._of_failed(stand))
+        is_completed = all(state in (S.COMPLETED, S.SKIPPED) for state in states.values())
+        said = saga_state(self._plan, stand.run)
+        if said is not (SagaState.COMPLETED if is_completed else SagaState.FAILED):
+            # What it says of itself is what a person sees, and what the exit code is made of.
+            name = next(name for name, state in states.items() if state is not S.COMPLETED)
+            words = f"nothing moves any more, and the saga says that it is {said}"
+            return (Verdict(Judgement.HOLE, "never-ends", name, words),)
+        return tuple(self._of_completed(stand, steps) if is_completed else self._of_failed(stand))
 
     def of_endless(self, stand: Stand, asked: str) -> Verdict:
         """What is thought of a saga that goes on for ever; `asked` is the step it goes on about."""

@@ -60,8 +60,11 @@ class Total:
             self.sides.setdefault(text, set()).add(side)
 
     def add_finding(self, finding: Finding, parts: Iterable[Part]) -> None:
-        """Take up a finding; of one that is known already the shorter story counts."""
-        key = (finding.judgement, finding.code, finding.step)
+        """Take up a finding; of one that is known already the shorter story counts.
+
+        What befalls every instance of a step is one finding.
+        """
+        key = (finding.judgement, finding.code, path_as_written(finding.step))
         known = self.findings.get(key)
         if known is None or len(finding.struck) < len(known.struck):
             self.findings[key] = finding

@@ -88,6 +88,12 @@ class Services:
         place = (call.step, call.phase)
         before = world.sendings.get(place)
         if before is None:
+            for (step, phase), (key, _) in world.sendings.items():
+                if key == call.key:
+                    words = (
+                        f'the {call.phase} of "{call.step}" has the key of the {phase} of "{step}"'
+                    )
+                    return world, Breach("one-key-two-bodies", call.step, words)
             sendings = {**world.sendings, place: (call.key, call.sending)}
             return replace(world, sendings=sendings), None
         if before[0] != call.key:

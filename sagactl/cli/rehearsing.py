@@ -1,0 +1,88 @@
+"""What test does with definitions, and with a run: every schedule, walked without a network."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagactl.cli.loading import Invalid, check_definition, find_definitions
+from sagactl.cli.printing import note
+from sagactl.cli.refusal import Refused
+from sagactl.machine.rehearsed import Rehearsed
+from sagactl.source.problem import Problem, Severity
+
+MOST_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many troubles come together, and how many states are walked before it is enough."""
+
+    depth: int
+    max_states: int
+
+
+def rehearse_definitions(paths: list[Path], bounds: Bounds) -> list[Rehearsed]:
+    """The rehearsals of the definitions found, in their order; raises Invalid, Refused.
+
+    What lint finds is told in a line, and keeps nobody from rehearsing what has a meaning.
+    """
+    files = find_definitions(paths)
+    broken: list[Problem] = []
+    for file in files:
+        saga, problems = check_definition(file)
+        errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+        if saga is None:
+            broken.extend(errors)
+            continue
+        if errors:
+            count = f"{len(errors)} error{'' if len(errors) == 1 else 's'}"
+            note(f"lint finds {count} in it, too: sagactl lint {file}")
+    if broken:
+        raise Invalid(broken)
+    return _all_rehearsed(files, bounds)
+
+
+def rehearse_kept(run_id: str, state: Path | None, bounds: Bounds) -> Rehearsed:
+    """What can still happen to a run from where it stands; Refused where it has ended."""
+    from sagactl.cli.beginning import resumed_events
+    from sagactl.cli.state_file import find_run, state_files
+    from sagactl.engine.clock import SystemClock
+    from sagactl.machine.state import ENDED, saga_state
+    from sagactl.rehearsal.proof.rehearse import rehearse_run
+
+    kept = find_run(state_files(state), run_id)
+    run, standing = kept.run, saga_state(kept.plan, kept.run)
+    if standing in ENDED:
+        raise Refused(f"saga {run.id} is {standing}: nothing can happen to it any more")
+    opening = resumed_events(run, SystemClock(run.updated_at).now(), None)
+    return rehearse_run(kept.plan.saga, run, opening, run.id, bounds.depth, bounds.max_states)
+
+
+def _all_rehearsed(files: Sequence[Path], bounds: Bounds) -> list[Rehearsed]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    workers = min(len(files), cores, MOST_WORKERS)
+    if workers < 2:
+        return [_rehearsed(file, bounds) for file in files]
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Imported before the fork, and so once.
+    import sagactl.rehearsal.proof.rehearse  # noqa: F401
+
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, mp_context=fork) as pool:
+        return list(pool.map(_rehearsed, files, [bounds] * len(files)))
+
+
+def _rehearsed(file: Path, bounds: Bounds) -> Rehearsed:
+    from sagactl.rehearsal.proof.rehearse import rehearse
+    from sagactl.rehearsal.proof.variant import NoInput
+
+    saga, problems = check_definition(file)
+    if saga is None:
+        raise Invalid(problems)
+    try:
+        return rehearse(saga, str(file), bounds.depth, bounds.max_states)
+    except NoInput as reason:
+        raise Refused(f"{saga.place}: {reason}") from None
