@@ -144,8 +144,9 @@ class Participant:
             running = problem(409, "a request with this key is still being worked on")
             return self._noted(turn, _Decision(EffectKind.NONE, running))
         if turn.fault is not None and turn.fault.prevents_effect:
-            status = turn.fault.status or 500
-            refusal = problem(status, f'on order: "{turn.fault}"')
+            status, why = turn.fault.status or 500, f'on order: "{turn.fault}"'
+            seed = turn.key or turn.received.path
+            refusal = self._replies.refused(turn.match.operation, status, why, seed)
             return self._noted(turn, _Decision(EffectKind.NONE, refusal))
         return self._noted(turn, self._decided(turn, turn.match))
 
@@ -201,7 +202,8 @@ class Participant:
             return _Decision(EffectKind.REPLAYED, made.reply, found[0].id, note="undone already")
         request = match.operation.request
         if request.method == "DELETE" and 404 in request.success.statuses:
-            made = Made(problem(404, "there is nothing to undo"))
+            nothing = "there is nothing to undo"
+            made = Made(self._replies.refused(match.operation, 404, nothing, seed=""))
         note = "there was nothing to undo"
         return _Decision(EffectKind.EMPTY, made.reply, action_key=action_key, note=note)
 

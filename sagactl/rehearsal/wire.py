@@ -18,6 +18,7 @@ from sagactl.source.node import Json
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 1024 * 1024
 BODILESS = (204, 304)
+JSON_TYPE = "application/json"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"[!-~]+")
@@ -84,7 +85,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_empty: bool = False
     raw: bytes | None = None
-    content_type: str = "application/json"
+    content_type: str = JSON_TYPE
 
     @property
     def content(self) -> bytes:
