@@ -27,6 +27,18 @@ def grown_number(found: Layers, leaf: Json, shift: int, *, is_whole: bool) -> in
     return int(value) if value.denominator == 1 else float(value)
 
 
+def is_allowed_number(found: Layers, value: int | float) -> bool:
+    """Whether bounds and multiples let a number be one of these schemas."""
+    number = Fraction(str(value))
+    low, is_above = _lowest(found)
+    high, is_below = _highest(found)
+    if low is not None and (number < low or (is_above and number == low)):
+        return False
+    if high is not None and (number > high or (is_below and number == high)):
+        return False
+    return not any(number % Fraction(str(m)) for m in found.numbers("multipleOf") if m > 0)
+
+
 def _within(found: Layers, value: Fraction, step: Fraction, *, may_halve: bool) -> Fraction:
     """The value, or the nearest one that the bounds let in."""
     low, is_above = _lowest(found)

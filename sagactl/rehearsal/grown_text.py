@@ -27,7 +27,8 @@ from sagactl.rehearsal.shape import Path
 ALPHABET = string.ascii_lowercase + string.digits + string.ascii_uppercase + "_-. /:@+#%!,;()[]{}=~"
 # How many letters are asked of a repetition that may go on and on.
 STRETCHES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
-TURNS = 150
+SHORT_STRETCHES = (0, 2, 8)
+TURNS = 60
 LONGEST = 100_000
 
 
@@ -37,11 +38,25 @@ def grown_text(found: Layers, leaf: Leaf, path: Path) -> str:
     most = int(min(found.numbers("maxLength"), default=LONGEST))
     patterns = [value for _, value in found.said("pattern") if isinstance(value, str)]
     patterns = [pattern for pattern in patterns if _is_readable(pattern)]
+    if least > min(most, LONGEST):
+        raise Ungrowable
+    tried: set[str] = set()
     for text in _candidates(found, leaf, path, patterns, least, most):
-        fits = least <= len(text) <= min(most, LONGEST)
-        if fits and all(_matches(pattern, text) for pattern in patterns):
+        if text in tried:
+            continue
+        tried.add(text)
+        if len(text) <= LONGEST and is_allowed_text(found, text):
             return text
     raise Ungrowable
+
+
+def is_allowed_text(found: Layers, text: str) -> bool:
+    """Whether length and patterns let a text be one of these schemas."""
+    least, most = max(found.numbers("minLength"), default=0), found.numbers("maxLength")
+    patterns = [value for _, value in found.said("pattern") if isinstance(value, str)]
+    return least <= len(text) <= min(most, default=len(text)) and all(
+        _matches(pattern, text) for pattern in patterns if _is_readable(pattern)
+    )
 
 
 def _candidates(
@@ -62,11 +77,15 @@ def _candidates(
     text = f"{text}-{number}" if number else text
     # What tells one from another stands at the end of it.
     yield (text + digest * (1 + least // len(digest)))[: max(least, len(text))][-most or LONGEST :]
-    # What one pattern takes another may not; then it takes more than one try.
-    for turn in range(TURNS if len(patterns) > 1 else 1):
+    if len(patterns) == 1:
+        for stretch in STRETCHES:
+            yield "".join(_spelt(parse_pattern(patterns[0]), digest, stretch))
+        return
+    # What one pattern takes another may not: it takes more than one try, and short ones.
+    for turn in range(TURNS):
         turned = hashlib.sha256(f"{digest} {turn}".encode()).hexdigest()
         for pattern in patterns:
-            for stretch in STRETCHES:
+            for stretch in SHORT_STRETCHES:
                 yield "".join(_spelt(parse_pattern(pattern), turned, stretch))
 
 

@@ -14,9 +14,9 @@ from sagactl.definition.openapi.form import look_up
 from sagactl.definition.openapi.page import Piece
 from sagactl.definition.pattern import PatternTooCostly, matches
 from sagactl.definition.pattern_text import PatternRejected
-from sagactl.rehearsal.grown_number import grown_number
-from sagactl.rehearsal.grown_text import grown_text
-from sagactl.rehearsal.layer import Crossing, Layers, Ungrowable, layers
+from sagactl.rehearsal.grown_number import grown_number, is_allowed_number
+from sagactl.rehearsal.grown_text import grown_text, is_allowed_text
+from sagactl.rehearsal.layer import Crossing, Layers, Ungrowable, is_number, layers
 from sagactl.rehearsal.leaf import Leaf
 from sagactl.rehearsal.shape import Path
 from sagactl.source.node import Json
@@ -63,6 +63,7 @@ class _Growing:
         self._is_3_0 = growth.is_3_0
         self._is_sparse = growth.is_sparse
         self._left = MAX_VALUES
+        self._barren: set[object] = set()  # schemas of which no text can be grown, wherever
 
     def value(self, schemas: list[Piece], path: Path, above: frozenset[object]) -> Json:
         if self._left < 0 or len(path) > MAX_DEPTH:
@@ -83,14 +84,14 @@ class _Growing:
         types = found.types
         words = found.words
         if words is not None:
-            return _word(words, types, path)
+            return _word(found, words, types, path)
         match types[0] if types else None:
             case "object":
                 return self._object(found, path, self._inside(found, above))
             case "array":
                 return self._array(found, path, self._inside(found, above))
             case "string":
-                return grown_text(found, self._leaf, path)
+                return self._text(found, path)
             case "integer" | "number" as word:
                 leaf = self._leaf(path)
                 return grown_number(found, leaf, _shift(path), is_whole=word == "integer")
@@ -101,6 +102,17 @@ class _Growing:
         said = [value for _, value in found.said("example")]
         return said[0] if said else self._leaf(path)
 
+    def _text(self, found: Layers, path: Path) -> Json:
+        # To try many texts in vain takes long enough once.
+        spots = frozenset(piece.spot for piece in found.pieces)
+        if spots in self._barren:
+            raise Ungrowable
+        try:
+            return grown_text(found, self._leaf, path)
+        except Ungrowable:
+            self._barren.add(spots)
+            raise
+
     def _inside(self, found: Layers, above: frozenset[object]) -> frozenset[object]:
         spots = {piece.spot for piece in found.pieces}
         if spots & above:
@@ -109,7 +121,10 @@ class _Growing:
 
     def _object(self, found: Layers, path: Path, above: frozenset[object]) -> Json:
         required = found.names("required")
-        most = min(found.numbers("maxProperties"), default=None)
+        most = min(found.numbers("maxProperties"), default=MAX_VALUES)
+        room = most - len(required)  # for what need not be there
+        if room < 0:
+            raise Ungrowable
         made: dict[str, Json] = {}
         for name in dict.fromkeys((*_property_names(found), *required)):
             schemas = _property(found, name)
@@ -118,7 +133,7 @@ class _Growing:
                 if is_needed and schemas is None:
                     raise Ungrowable
                 continue
-            if not is_needed and (self._is_sparse or (most is not None and len(made) >= most)):
+            if not is_needed and (self._is_sparse or room <= 0):
                 continue
             try:
                 made[name] = self.value(schemas, (*path, name), above)
@@ -126,6 +141,7 @@ class _Growing:
                 if is_needed:
                     raise
                 continue
+            room -= not is_needed
             if name in found.tags and not _has_words(schemas):
                 made[name] = found.tags[name]
         return self._filled(found, made, path, above)
@@ -179,8 +195,10 @@ def _picks(first: Layers) -> Iterator[Mapping[Crossing, int]]:
             yield {crossing: index}
 
 
-def _word(words: list[Json], types: tuple[str, ...], path: Path) -> Json:
+def _word(found: Layers, words: list[Json], types: tuple[str, ...], path: Path) -> Json:
     fitting = [word for word in words if not types or _type_of(word) & set(types)]
+    fitting = [w for w in fitting if not isinstance(w, str) or is_allowed_text(found, w)]
+    fitting = [w for w in fitting if not is_number(w) or is_allowed_number(found, w)]
     fitting.sort(key=lambda word: word is None)
     if not fitting:
         raise Ungrowable

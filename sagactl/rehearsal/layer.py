@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from sagactl.definition.openapi.form import TYPES
 from sagactl.definition.openapi.page import MAX_REFS, Broken, Piece, reference_of
+from sagactl.definition.value import same
 from sagactl.source.node import Json
 
 # Where a choice stands: the schema, and the keyword.
@@ -65,7 +66,7 @@ class Layers:
             lists += [[value] for _, value in self.said("const")]
         if not lists:
             return None
-        return [word for word in lists[0] if all(word in other for other in lists[1:])]
+        return [w for w in lists[0] if all(any(same(w, o) for o in other) for other in lists[1:])]
 
     @property
     def types(self) -> tuple[str, ...]:
