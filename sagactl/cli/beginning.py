@@ -8,6 +8,7 @@ import secrets as chance
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sagactl import __version__
 from sagactl.cli.refusal import Refused
@@ -119,18 +120,18 @@ def parse_tags(pairs: list[str]) -> dict[str, str]:
     return tags
 
 
-def checked_faults(saga: Saga, texts: list[str], *, sandbox: bool) -> tuple[str, ...]:
-    """The faults of `--fail`; Refused where they make no sense for this saga."""
-    if texts and not sandbox:
-        raise Refused("--fail makes the sandbox misbehave: it goes with --sandbox")
-    if texts:
-        from sagactl.rehearsal.fault import FaultRejected, check_faults, parse_fault
+def checked_faults(
+    saga: Saga, texts: list[str], *, sandbox: bool, file: Path | None = None
+) -> tuple[str, ...]:
+    """The faults of `--fail` and `--fail-file`; Refused where they make no sense for this saga."""
+    if not texts and file is None:
+        return ()
+    if not sandbox:
+        option = "--fail" if texts else "--fail-file"
+        raise Refused(f"{option} makes the sandbox misbehave: it goes with --sandbox")
+    from sagactl.cli.fault_order import ordered_faults
 
-        try:
-            check_faults([parse_fault(text) for text in texts], saga)
-        except FaultRejected as error:
-            raise Refused(str(error)) from None
-    return tuple(texts)
+    return tuple(map(str, ordered_faults(saga, texts, file)))
 
 
 def digest_of(text: str, children: Mapping[str, str]) -> str:

@@ -83,8 +83,12 @@ Faults = Annotated[
     typer.Option(
         "--fail",
         metavar="STEP=FAULT",
-        help="Let the sandbox misbehave: pay=422, pay=503x2, pay=timeout, pay=reset-after.",
+        help="Let the sandbox misbehave: pay=422, pay=503x2, pay@2=timeout, pay=reset-after.",
     ),
+]
+FaultFile = Annotated[
+    Path | None,
+    typer.Option("--fail-file", metavar="FILE", help="Faults as YAML: pay@2: timeout."),
 ]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Exit 5 rather than wait for a retry that is due later.")

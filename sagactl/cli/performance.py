@@ -3,17 +3,17 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.exit import Exit
 from sagactl.cli.refusal import Refused
 from sagactl.engine.clock import SystemClock
-from sagactl.engine.driver import Driver
+from sagactl.engine.driver import Driver, Participant
 from sagactl.engine.group_commit import DirectCommit
 from sagactl.journal.store import Store
 from sagactl.machine.event import Event
@@ -21,9 +21,6 @@ from sagactl.machine.plan import Plan
 from sagactl.machine.run import Run
 from sagactl.machine.state import ENDED, SagaState, saga_state
 from sagactl.views.lines import Watcher
-
-if TYPE_CHECKING:
-    from sagactl.participants.web import Web
 
 # Docker sends SIGKILL ten seconds after SIGTERM; what is in flight must be on disk before that.
 TERM_GRACE_S = 8.0
@@ -125,7 +122,7 @@ class _Nap:
     cut = stop
 
 
-async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web":
+async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> Participant:
     """Whoever answers the calls, until the stack is closed."""
     from sagactl.participants.tls import TlsUnreadable, check_files
     from sagactl.participants.web import Web
@@ -134,24 +131,36 @@ async def participants(stack: AsyncExitStack, plan: Plan, stage: Stage) -> "Web"
         check_files(plan.saga)
     except TlsUnreadable as error:
         raise Refused(f"{error}; nothing was sent") from None
-    connect_to = None
-    if stage.ledger is not None:
-        connect_to = await _sandbox(stack, plan, stage)
-    web = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
-    stack.push_async_callback(web.aclose)
-    return web
+
+    def web(connect_to: tuple[str, int] | None) -> Web:
+        sender = Web(stage.secrets, clock=stage.clock.now, connect_to=connect_to)
+        stack.push_async_callback(sender.aclose)
+        return sender
+
+    if stage.ledger is None:
+        return web(None)
+    return await _sandboxed(stack, plan, stage, web)
 
 
-async def _sandbox(stack: AsyncExitStack, plan: Plan, stage: Stage) -> tuple[str, int]:
-    from sagactl.rehearsal.fault import parse_fault
+async def _sandboxed(
+    stack: AsyncExitStack,
+    plan: Plan,
+    stage: Stage,
+    web: Callable[[tuple[str, int]], Participant],
+) -> Participant:
+    from sagactl.rehearsal.fault import FaultKind, parse_fault
     from sagactl.rehearsal.ledger import Ledger
     from sagactl.rehearsal.server import Sandbox
+    from sagactl.rehearsal.unreachable import Unreachable, silent_port
 
     faults = [parse_fault(text) for text in stage.faults]
     sandbox = Sandbox(plan.saga, Ledger(stage.ledger), faults)
-    address = await sandbox.start()
+    there = web(await sandbox.start())
     stack.push_async_callback(sandbox.close)
-    return address
+    if all(fault.kind is not FaultKind.REFUSED for fault in faults):
+        return there
+    nowhere = stack.enter_context(silent_port())
+    return Unreachable(sandbox, there, web(nowhere.getsockname()))
 
 
 class Stoppable(Protocol):

@@ -97,11 +97,12 @@ class Start:
     sandbox: bool
     waits: bool
     log: AttemptLog
+    fail_file: Path | None = None
 
     def prepare(self) -> tuple[Begin, dict[str, str]]:
         """What every run begins with, and the secrets; all that is wrong is told before."""
         saga = load_definition(self.file)
-        faults = checked_faults(saga, self.fail, sandbox=self.sandbox)
+        faults = checked_faults(saga, self.fail, sandbox=self.sandbox, file=self.fail_file)
         played = _staged(saga) if self.sandbox else saga
         env = read_env(played)
         secrets = read_secrets(saga, self.secrets_file, sandbox=self.sandbox)

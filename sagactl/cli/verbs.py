@@ -103,6 +103,7 @@ def run(
     id_from: option.IdFrom = None,
     sandbox: option.Sandbox = False,
     fail: option.Faults = None,
+    fail_file: option.FaultFile = None,
     no_wait: option.NoWait = False,
     verbose: option.Verbose = False,
     log_file: option.LogFile = None,
@@ -133,7 +134,7 @@ def run(
     files = state_files(state, allow_network=allow_network_state)
     log = attempt_log(log_file, files, verbose=verbose)
     start = running.Start(
-        file, fail or [], tag or [], secrets_file, files, sandbox, not no_wait, log
+        file, fail or [], tag or [], secrets_file, files, sandbox, not no_wait, log, fail_file
     )
     if batch is not None:
         raise typer.Exit(running.run_batch(start, batch, id_from, concurrency))
@@ -336,21 +337,24 @@ def doctor(
 
 def sandbox(
     file: option.Definition,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
-    ] = 8400,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
     fail: option.Faults = None,
+    fail_file: option.FaultFile = None,
     ledger: Annotated[
         Path | None, typer.Option("--ledger", help="Keep the ledger in this file.")
     ] = None,
+    output: option.Output = Format.TABLE,
 ) -> None:
     """Play the services of a definition on loopback until Ctrl-C.
+
+    Says on stderr what to export for whoever calls them, and on stdout a line for each call; with
+    -o json as JSON. What was called is at /_ledger, what is left in the world at /_ledger/left.
 
     Example: sagactl sandbox order.yaml --fail process_payment=503x2
     """
     from sagactl.cli import playing
 
-    playing.sandbox(file, port, fail or [], ledger)
+    playing.sandbox(playing.Wish(file, port, fail or [], fail_file, ledger, output))
 
 
 def version() -> None:

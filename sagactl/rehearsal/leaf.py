@@ -23,6 +23,16 @@ _NAMING = {"id", "uuid", "key", "ref", "reference", "token"}
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
+def names_a_thing(path: Path) -> bool:
+    """Whether what stands there is what a thing is known by: an `id`, a `key`, a `reference`."""
+    return _words(path)[-1] in _NAMING
+
+
+def _words(path: Path) -> list[str]:
+    name = next((part for part in reversed(path) if isinstance(part, str)), "id")
+    return [word.lower() for word in _WORD.findall(name)] or ["id"]
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """Makes the values for one call of a step; `seed` is what makes the call the same call."""
@@ -33,7 +43,7 @@ class Leaf:
     def __call__(self, path: Path) -> Json:
         mark = hashlib.sha256(self.seed.encode()).hexdigest()[:8]
         name = next((part for part in reversed(path) if isinstance(part, str)), "id")
-        words = [word.lower() for word in _WORD.findall(name)] or ["id"]
+        words = _words(path)
         last = words[-1]
         if last in _NAMING:
             return f"{self.step}-{mark}"

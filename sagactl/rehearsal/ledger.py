@@ -13,66 +13,20 @@ import fcntl
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from sagactl.journal.disk import make_folder, open_file, read_whole, write_all
 from sagactl.journal.refusal import StateDamaged, refusing
 from sagactl.machine.command import Phase
+from sagactl.machine.played import EffectKind, PlayedCall
 from sagactl.machine.request import path_as_written
 from sagactl.source.json_text import JsonRejected, parse_json
 from sagactl.source.node import Json
 
-
-class EffectKind(StrEnum):
-    """What a call did in the world."""
-
-    APPLIED = "applied"
-    UNDONE = "undone"
-    NONE = "none"
-    REPLAYED = "replayed"  # it had been done before; the same reply again
-    EMPTY = "empty"  # an undo that found nothing; its action may not come after it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayedCall:
-    """One call and what became of it. `status` None: no reply was sent.
-
-    `step` and `phase` are None where no operation matched. `effect_id` names the effect that the
-    call made, found or undid, and `reply` is what is answered when the call comes again. `fault`
-    is the word of the fault that struck, `note` says in words what was out of the ordinary.
-    """
-
-    at: float
-    saga: str | None
-    service: str | None
-    step: str | None
-    phase: Phase | None
-    key: str | None
-    action_key: str | None
-    method: str
-    path: str
-    status: int | None
-    effect: EffectKind
-    fault: str | None = None
-    effect_id: str | None = None
-    digest: str | None = None
-    reply: Json = None
-    note: str | None = None
-
-    def __str__(self) -> str:
-        clock = datetime.fromtimestamp(self.at, UTC).strftime("%H:%M:%S")
-        ended = "no reply" if self.status is None else str(self.status)
-        line = f"{clock} {self.method} {self.path} {ended}"
-        if self.step is not None:
-            line += f" {self.step}.{self.phase}: {self.effect}"
-        if self.fault is not None:
-            line += f", on order: {self.fault}"
-        return line if self.note is None else f"{line} ({self.note})"
+__all__ = ["Effect", "EffectKind", "Ledger", "PlayedCall", "as_document"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +69,7 @@ class Ledger:
         self._attempts: Counter[tuple[str | None, str | None, Phase | None]] = Counter()
         self._effects: dict[str, Effect] = {}
         self._undone: set[str] = set()
-        self._barred: set[str] = set()
+        self._barred: set[Hashable] = set()
         self._keys: dict[tuple[str | None, str], PlayedCall] = {}
         if path is not None:
             for call in _read(path):
@@ -153,9 +107,14 @@ class Ledger:
     def is_undone(self, effect: Effect) -> bool:
         return effect.id in self._undone
 
-    def is_barred(self, action_key: str) -> bool:
-        """Whether the undo of the action with this key was accepted already."""
-        return action_key in self._barred
+    def is_barred(self, key: str | None, saga: str | None = None, step: str = "") -> bool:
+        """Whether the undo of this action was accepted already.
+
+        An action is known by its key; without one, by the saga and the step that it belongs to.
+        """
+        if key is not None:
+            return key in self._barred
+        return saga is not None and (saga, step) in self._barred
 
     def remembered(self, service: str | None, key: str) -> PlayedCall | None:
         """The call with an effect that had this key, at this service."""
@@ -169,12 +128,13 @@ class Ledger:
                 self._effects[call.effect_id] = Effect(call)
             case EffectKind.UNDONE if call.effect_id is not None:
                 self._undone.add(call.effect_id)
-        if call.effect in (EffectKind.UNDONE, EffectKind.EMPTY) and call.action_key is not None:
-            self._barred.add(call.action_key)
+        if call.phase is Phase.COMPENSATION and call.effect in BARRING:
+            self._barred |= {call.action_key, (call.saga, call.step)} - {None}
         if call.effect in _REMEMBERED and call.key is not None:
             self._keys.setdefault((call.service, call.key), call)
 
 
+BARRING = (EffectKind.UNDONE, EffectKind.EMPTY)
 _REMEMBERED = (EffectKind.APPLIED, EffectKind.UNDONE, EffectKind.EMPTY)
 
 

@@ -9,20 +9,28 @@ from urllib.parse import parse_qsl, unquote
 from sagactl.rehearsal.ledger import Effect, Ledger, PlayedCall
 from sagactl.rehearsal.operation import Match
 from sagactl.rehearsal.recall import json_body, text_leaves
-from sagactl.rehearsal.wire import Received, Reply
+from sagactl.rehearsal.wire import JSON_TYPE, Received, Reply
 from sagactl.source.node import Json
 
 
 def as_kept(reply: Reply) -> Json:
     """A reply as the ledger keeps it."""
     kept: Json = {"status": reply.status, "headers": dict(reply.headers)}
+    if reply.content_type != JSON_TYPE:
+        kept["content_type"] = reply.content_type
     return kept if reply.is_empty else {**kept, "body": reply.body}
 
 
 def kept_reply(call: PlayedCall) -> Reply:
     """The reply that the ledger kept, to be sent again as it was."""
     kept = call.reply
-    return Reply(kept["status"], kept.get("body"), kept["headers"], is_empty="body" not in kept)
+    return Reply(
+        kept["status"],
+        kept.get("body"),
+        kept["headers"],
+        is_empty="body" not in kept,
+        content_type=kept.get("content_type", JSON_TYPE),
+    )
 
 
 def undoable_effects(

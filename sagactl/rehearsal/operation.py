@@ -15,13 +15,15 @@ from sagactl.definition.model import Request, Saga, Service, Step
 from sagactl.definition.template import Hole, Template, evaluate_holes
 from sagactl.machine.command import Phase
 from sagactl.machine.request import path_as_written
+from sagactl.rehearsal.reading import static_path
 from sagactl.rehearsal.wire import Received
 from sagactl.source.node import Scalar
 
 # Stands for an expression while a path is taken apart; no URL has it.
 _MARK = "\0"
 _ANY_SEGMENT = re.compile(r".+", re.DOTALL)
-# The first segment of a URL that names no service: the host follows.
+# The first segment of a URL that names no service: the host follows, or the environment variable
+# in which the front of the URL is expected.
 WHOLE_URL = "-"
 
 
@@ -34,9 +36,11 @@ def sandbox_url(service_name: str) -> str:
 class Pattern:
     """What a URL must look like. `host` None: any; `prefix` segments may stand in front.
 
-    `holes` are the expressions of path and query, in the order of what they match.
+    `holes` are the expressions of path and query, in the order of what they match. `variable` is
+    the environment variable that the whole URL begins with.
     """
 
+    variable: str | None
     host: str | None
     prefix: tuple[str, ...]
     is_open: bool  # the front of the path comes from an expression and may be anything
@@ -136,6 +140,7 @@ def _pattern(request: Request) -> Pattern:
     parts = address.split("/")[1:]
     query = (*parse_qsl(query_text, keep_blank_values=True), *_query_names(request.query))
     return Pattern(
+        variable=leading_variable(request.url if request.service is None else request.service.url),
         host=host,
         prefix=prefix,
         is_open=is_open,
@@ -144,6 +149,17 @@ def _pattern(request: Request) -> Pattern:
         query=query,
         holes=holes,
     )
+
+
+def leading_variable(url: Template) -> str | None:
+    """The environment variable whose value a URL begins with, up to where its path goes on."""
+    if not isinstance(url.node, Scalar):
+        return None
+    first, *rest = evaluate_holes(url.node, url.compiled) or ("",)
+    if not isinstance(first, Hole) or (rest and not str(rest[0]).startswith(("/", "?"))):
+        return None
+    path = static_path(first.tree)
+    return str(path[1]) if path is not None and path[0] == "env" and len(path) == 2 else None
 
 
 def _marked(url: Template) -> tuple[str, tuple[Hole, ...]]:
@@ -194,10 +210,11 @@ def _match(operation: Operation, received: Received) -> Match | None:
     pattern = operation.pattern
     if operation.request.method != received.method:
         return None
-    segments = _below(operation, received)
+    by_variable = received.segments[:2] == (WHOLE_URL, pattern.variable)
+    segments = received.segments[2:] if by_variable else _below(operation, received)
     if segments is None:
         return None
-    for front in _fronts(pattern, segments):
+    for front in _fronts(pattern, segments, needs_prefix=by_variable):
         texts = _captures(pattern.segments, segments[front:])
         if texts is not None:
             break
@@ -220,13 +237,14 @@ def _below(operation: Operation, received: Received) -> tuple[str, ...] | None:
     return segments if wanted is None or wanted.lower() == host.lower() else None
 
 
-def _fronts(pattern: Pattern, segments: tuple[str, ...]) -> Iterator[int]:
+def _fronts(pattern: Pattern, segments: tuple[str, ...], *, needs_prefix: bool) -> Iterator[int]:
     """How many segments may stand before the operation's path."""
     if pattern.is_open:
         if len(segments) >= len(pattern.segments):
             yield len(segments) - len(pattern.segments)
         return
-    yield 0
+    if not (needs_prefix and pattern.prefix):
+        yield 0
     if pattern.prefix and segments[: len(pattern.prefix)] == pattern.prefix:
         yield len(pattern.prefix)
 

@@ -21,9 +21,11 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from sagactl.definition.model import Saga
-from sagactl.machine.command import Phase
+from sagactl.machine.command import Call, Phase
+from sagactl.machine.request import path_as_written
 from sagactl.rehearsal.fault import Fault, FaultKind, striking
 from sagactl.rehearsal.ledger import Effect, EffectKind, Ledger, PlayedCall
 from sagactl.rehearsal.memory import as_kept, found_effects, kept_reply, undoable_effects
@@ -42,10 +44,12 @@ SILENT = (
     FaultKind.RESET_AFTER,
     FaultKind.RESET_BEFORE,
     FaultKind.DROP,
+    FaultKind.REFUSED,
 )
 # What the same call is answered from, when it comes again.
 LASTING = (EffectKind.APPLIED, EffectKind.UNDONE, EffectKind.EMPTY)
 GARBAGE = b'{"id": "'
+SPOILT = (FaultKind.GARBAGE, FaultKind.CUT, FaultKind.OVERSIZED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Turn:
     is_keyed: bool
     fault: Fault | None
     is_running: bool  # another call with the same key is still being worked on
+    attempt: int | None = None
 
     @property
     def service(self) -> str | None:
@@ -122,10 +127,41 @@ class Participant:
         key = headers.get(name.lower()) or headers.get("idempotency-key")
         is_keyed = key is not None and (said is None or said.keyed)
         is_keyed = is_keyed and match.operation.phase is not Phase.LOOKUP
-        turn = Turn(received, match, saga, key, is_keyed, None, False)
+        attempt = 1 + self._earlier(match, saga)
+        turn = Turn(received, match, saga, key, is_keyed, None, False, attempt)
         if any(_is_same_key(turn, other) for other in self._running):
             return replace(turn, is_running=True)
-        return replace(turn, fault=self._fault(match, saga))
+        return replace(turn, fault=self._fault(match, attempt))
+
+    def refused(self, call: Call) -> PlayedCall | None:
+        """Note a call that is to find nobody listening; None where it is to be sent.
+
+        Raises StoreRefused. It is asked before a connection is made: whoever has a connection
+        has reached the service, and no fault takes that back.
+        """
+        path, phase = path_as_written(call.step), call.phase
+        earlier = self._ledger.attempts(call.run_id, call.step, phase)
+        fault = striking(self._faults, (path, call.step), phase, earlier)
+        if fault is None or fault.kind is not FaultKind.REFUSED:
+            return None
+        service = call.request.service
+        played = PlayedCall(
+            at=self._now(),
+            saga=call.run_id,
+            service=None if service is None else service.name,
+            step=call.step,
+            phase=phase,
+            key=call.key,
+            action_key=call.action_key if phase is Phase.COMPENSATION else None,
+            method=call.sending.method,
+            path=urlsplit(call.sending.url)._replace(scheme="", netloc="").geturl(),
+            status=None,
+            effect=EffectKind.NONE,
+            fault=fault.word,
+            attempt=earlier + 1,
+        )
+        self._ledger.append(played)
+        return played
 
     @contextmanager
     def working(self, turn: Turn) -> Iterator[None]:
@@ -144,21 +180,26 @@ class Participant:
             running = problem(409, "a request with this key is still being worked on")
             return self._noted(turn, _Decision(EffectKind.NONE, running))
         if turn.fault is not None and turn.fault.prevents_effect:
-            status = turn.fault.status or 500
-            refusal = problem(status, f'on order: "{turn.fault}"')
+            status, why = turn.fault.status or 500, f'on order: "{turn.fault}"'
+            seed = turn.key or turn.received.path
+            refusal = self._replies.refused(turn.match.operation, status, why, seed)
             return self._noted(turn, _Decision(EffectKind.NONE, refusal))
         return self._noted(turn, self._decided(turn, turn.match))
 
-    def _fault(self, match: Match, saga: str | None) -> Fault | None:
-        phase = match.operation.phase
+    def _fault(self, match: Match, attempt: int) -> Fault | None:
+        names = (match.operation.path, match.instance)
+        return striking(self._faults, names, match.operation.phase, attempt - 1)
+
+    def _earlier(self, match: Match, saga: str | None) -> int:
+        """How many attempts there were before, those that are still worked on among them."""
+        instance, phase = match.instance, match.operation.phase
         running = sum(
             other.saga == saga
             and other.match is not None
-            and (other.match.instance, other.match.operation.phase) == (match.instance, phase)
+            and (other.match.instance, other.match.operation.phase) == (instance, phase)
             for other in self._running
         )
-        earlier = self._ledger.attempts(saga, match.instance, phase) + running
-        return striking(self._faults, (match.operation.path, match.instance), phase, earlier)
+        return self._ledger.attempts(saga, instance, phase) + running
 
     def _decided(self, turn: Turn, match: Match) -> _Decision:
         match match.operation.phase:
@@ -173,7 +214,7 @@ class Participant:
         if turn.received.method in SAFE_METHODS:
             made = self._done(turn, match, turn.key or turn.received.path)
             return _Decision(EffectKind.NONE, made.reply, note=made.note)
-        if turn.key is not None and self._ledger.is_barred(turn.key):
+        if self._ledger.is_barred(turn.key, turn.saga, match.instance):
             # The undo was told that it is done; doing it now would leave it done for good.
             late = problem(410, "this was undone already and is not done any more")
             return _Decision(EffectKind.NONE, late, note="it arrived after its undo")
@@ -201,7 +242,8 @@ class Participant:
             return _Decision(EffectKind.REPLAYED, made.reply, found[0].id, note="undone already")
         request = match.operation.request
         if request.method == "DELETE" and 404 in request.success.statuses:
-            made = Made(problem(404, "there is nothing to undo"))
+            nothing = "there is nothing to undo"
+            made = Made(self._replies.refused(match.operation, 404, nothing, seed=""))
         note = "there was nothing to undo"
         return _Decision(EffectKind.EMPTY, made.reply, action_key=action_key, note=note)
 
@@ -273,6 +315,7 @@ class Participant:
             digest=turn.digest if turn.is_keyed else None,
             reply=as_kept(decision.reply) if decision.effect in LASTING else None,
             note=decision.note,
+            attempt=turn.attempt,
         )
         self._ledger.append(call)
         return Played(call, reply)
@@ -293,7 +336,22 @@ def _as_sent(turn: Turn, reply: Reply) -> Reply | None:
     # A refusal stays one: a fault that promises an effect must not lie about its absence.
     if reply.status >= 400 and not is_lookup:
         return reply
-    if fault.kind is FaultKind.GARBAGE:
-        status = 200 if reply.status in BODILESS or reply.status >= 400 else reply.status
-        return Reply(status, headers=reply.headers, raw=GARBAGE)
+    if fault.kind in SPOILT and turn.received.method != "HEAD":
+        return _spoilt(turn, fault.kind, reply)
     return reply if fault.status is None else replace(reply, status=fault.status)
+
+
+def _spoilt(turn: Turn, kind: FaultKind, reply: Reply) -> Reply:
+    """A reply whose status is good, and whose body is no use."""
+    status = 200 if reply.status in BODILESS or reply.status >= 400 else reply.status
+    spoilt = replace(reply, status=status, raw=GARBAGE)
+    match kind:
+        case FaultKind.CUT:
+            whole = reply.content or b"{}"
+            return replace(spoilt, raw=whole[: len(whole) // 2], announced=len(whole))
+        case FaultKind.OVERSIZED:
+            whole = reply.content or b"{}"
+            allowed = 0 if turn.match is None else turn.match.operation.request.max_reply_bytes
+            # Blanks behind it: nothing is wrong with it but that it is too long.
+            return replace(spoilt, raw=whole, announced=max(allowed, len(whole)) + 1)
+    return spoilt

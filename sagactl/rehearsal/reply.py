@@ -4,33 +4,42 @@ A reply has every part that some expression reads, meets the conditions of `succ
 `fail_when`, and leads the saga on (`when`). It is held against the very table by which a runner
 reads replies; where no reply was found that passes, the note says so and the nearest one is sent.
 
-The same key gets the same values, so a run can be told again. Deliberately absent: any knowledge of
-the real service; what its replies truly look like, a step's `example` says.
+What replies truly look like, a step's `example` says, then the service's own document: its
+examples, or what its schemas allow, with as little put in as the definition needs. The same key
+gets the same values, so a run can be told again. Deliberately absent: any other knowledge of the
+real service.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeAlias
 
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.model import OutcomeKind, Request, Saga, Step
-from sagactl.definition.policy import step_templates, templates
+from sagactl.definition.model import OutcomeKind, Request, Saga
 from sagactl.definition.template import Template, evaluate, evaluate_condition
 from sagactl.machine.command import Call, Outcome, Phase, Sending
 from sagactl.machine.plan import make_plan
 from sagactl.participants.outcome import Reply as Seen
 from sagactl.participants.outcome import classify
+from sagactl.rehearsal.amendment import is_there
+from sagactl.rehearsal.draft import Draft, Drafts
 from sagactl.rehearsal.leaf import Leaf
 from sagactl.rehearsal.operation import Operation
-from sagactl.rehearsal.reading import Reading, Root, literals, source_of
 from sagactl.rehearsal.retelling import retold
-from sagactl.rehearsal.shape import Exactly, Path, Read, Wish, grow
+from sagactl.rehearsal.shape import Exactly, Never, Read, Wish, grow, wishes_below
 from sagactl.rehearsal.wire import BODILESS, Reply, problem
+from sagactl.rehearsal.wish import leads_on, literal_values, own_wishes, read_later
 from sagactl.source.node import Json
 
 # What is tried in the place of one part of a reply that does not pass yet.
 GUESSES: tuple[Json, ...] = (None, True, False, 0, 1, 2, "", "ok", [], {})
 ABSENCES: tuple[Json, ...] = ([], {}, {"items": []}, None)
+
+
+# What is put in, whether firmly, and into which bodies of a draft.
+Way: TypeAlias = tuple[tuple[Wish, ...], bool, Callable[[Draft], tuple[Json, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Replies:
 
     def __init__(self, saga: Saga) -> None:
         self._plans = {id(one): make_plan(one) for one in saga.family()}
+        self._drafts = Drafts()
 
     def done(self, operation: Operation, names: Mapping[str, Json], seed: str) -> Made:
         """The reply to an action or a compensation that was done."""
@@ -53,24 +63,35 @@ class Replies:
         example = _example(operation, names)
         if example is not None:
             return Made(example, self._fault_of(operation, example, names))
-        later = tuple(self._read_later(operation, names))
-        return self._fitting(operation, names, leaf, (), later)
+        later = tuple(read_later(operation, names))
+        drafted = self._drafted(operation, names, leaf, (), later)
+        return drafted or self._fitting(operation, names, leaf, (), later)
+
+    def refused(self, operation: Operation, status: int, detail: str, seed: str) -> Reply:
+        """The reply to a call that is refused, as the service's document has it, or a problem."""
+        documented = self._drafts.refusal(operation, status, Leaf(operation.step.name, seed))
+        return documented or problem(status, detail)
 
     def found(
         self, operation: Operation, names: Mapping[str, Json], seed: str, told: Reply
     ) -> Made:
         """The reply to a lookup of an action that had answered `told`."""
         leaf = Leaf(operation.step.name, seed)
-        return self._fitting(operation, names, leaf, tuple(retold(operation, names, told)), ())
+        pins = tuple(retold(operation, names, told))
+        drafted = self._drafted(operation, names, leaf, pins, ())
+        return drafted or self._fitting(operation, names, leaf, pins, ())
 
     def missing(self, operation: Operation, names: Mapping[str, Json]) -> Made:
         """The reply to a lookup of an action that never took place, or is undone."""
-        absent = problem(404, "nothing of the kind was done")
+        leaf = Leaf(operation.step.name, "")
+        absent = self.refused(operation, 404, "nothing of the kind was done", "")
         lookup = operation.step.lookup
+        statuses = _statuses(operation.request)
         candidates = [absent]
+        for draft in self._drafts.applied(operation, statuses, leaf, is_sparse=True):
+            candidates.append(draft.reply(draft.grown))
         if operation.request.method != "HEAD":
-            status = _statuses(operation.request)[0]
-            candidates += [Reply(status, body) for body in ABSENCES]
+            candidates += [Reply(statuses[0], body) for body in ABSENCES]
         for candidate in candidates:
             outcome = self._read(operation, candidate, names)
             if outcome.found is False and _is_false(
@@ -80,6 +101,46 @@ class Replies:
         outcome = self._read(operation, absent, names)
         note = None if outcome.found is False else 'no reply reads as "not found"'
         return Made(absent, note)
+
+    def _drafted(
+        self,
+        operation: Operation,
+        names: Mapping[str, Json],
+        leaf: Leaf,
+        first: tuple[Wish, ...],
+        later: tuple[Wish, ...],
+    ) -> Made | None:
+        """A documented reply that passes, as it is or with what is wished put in; or None."""
+        drafts = list(self._drafts.applied(operation, _statuses(operation.request), leaf))
+        if not drafts:
+            return None
+        lists = self._wish_lists(operation, names, (), later)
+        for wishes, firmly, bodies in _ways(lists):
+            for draft in drafts:
+                for body in bodies(draft):
+                    reply = draft.granting(body, first, wishes, firmly=firmly)
+                    reply = _with_headers(reply, (*first, *wishes), leaf)
+                    if self._suits(operation, reply, names, (*first, *later)):
+                        return Made(reply, None if body in draft.examples else draft.trouble)
+        return None
+
+    def _suits(
+        self,
+        operation: Operation,
+        reply: Reply,
+        names: Mapping[str, Json],
+        later: tuple[Wish, ...],
+    ) -> bool:
+        """Whether a reply passes, has all that is read of it, and leads the saga on."""
+        if self._fault_of(operation, reply, names) is not None:
+            return False
+        read = (*own_wishes(operation, names, wary=False), *later)
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        body = None if reply.is_empty else reply.body
+        response: Json = {"status": reply.status, "headers": headers, "body": body}
+        if not all(is_there(response, w.path) for w in read if not isinstance(w.wanted, Never)):
+            return False
+        return operation.phase is not Phase.ACTION or leads_on(operation, response, names)
 
     def _fitting(
         self,
@@ -110,26 +171,12 @@ class Replies:
     ) -> Iterator[tuple[Wish, ...]]:
         tried: list[tuple[Wish, ...]] = []
         for wary, other in ((False, False), (False, True), (True, False), (True, True)):
-            reading = Reading(_own_reply, names, other=other)
-            wishes = (*first, *_wishes(operation, reading, wary=wary), *later)
+            own = own_wishes(operation, names, wary=wary, other=other)
+            wishes = (*first, *own, *later)
             if wishes not in tried:
                 tried.append(wishes)
                 yield wishes
-        yield from _guessed(tried[-1], _literals(operation))
-
-    def _read_later(self, operation: Operation, names: Mapping[str, Json]) -> Iterator[Wish]:
-        """What the rest of the saga reads of the step's result."""
-        step = operation.step
-        if operation.phase is not Phase.ACTION:
-            return
-        own = set(map(id, templates(operation.request)))
-        for other in operation.saga.steps:
-            reading = Reading(_result_root(step, other), names)
-            yield from reading.condition(other.when, want=True)
-            for template in step_templates(other):
-                if id(template) not in own and template is not other.when:
-                    yield from reading.value(template)
-        yield from Reading(_result_root(step, None), names).value(operation.saga.output)
+        yield from _guessed(tried[-1], literal_values(operation))
 
     def _fault_of(
         self, operation: Operation, reply: Reply, names: Mapping[str, Json]
@@ -164,57 +211,51 @@ class Replies:
         return classify(call, seen, 0.0)
 
 
-def _own_reply(path: Path) -> Path | None:
-    """Where a path that an expression reads leads to in the reply it is about."""
-    return path[1:] if path[0] == "response" else None
+def _ways(lists: Iterator[tuple[Wish, ...]]) -> Iterator[Way]:
+    """What is put into which documented bodies: as little as there need be, examples first."""
+    yield (), False, _examples
+    first = next(lists)
+    yield first, False, _examples
+    yield (), False, _grown
+    for wishes in chain([first], lists):
+        yield wishes, False, _both
+        yield wishes, True, _both
 
 
-def _wishes(operation: Operation, reading: Reading, *, wary: bool) -> Iterator[Wish]:
-    request, lookup = operation.request, operation.step.lookup
-    for condition in request.success.conditions:
-        yield from reading.condition(condition, want=True)
-    if operation.phase is Phase.LOOKUP and lookup is not None:
-        yield from reading.condition(lookup.found, want=True)
-    # `fail_when` fails nothing while what it reads is not there, so only the wary put it there.
-    if wary:
-        yield from reading.condition(request.fail_when, want=False)
-    yield from reading.value(request.result)
+def _examples(draft: Draft) -> tuple[Json, ...]:
+    return draft.examples
 
 
-def _result_root(step: Step, reader: Step | None) -> Root:
-    """Where reads of the step's result, in the templates of `reader`, lead to in its reply."""
+def _grown(draft: Draft) -> tuple[Json, ...]:
+    return (draft.grown,)
 
-    result = None if step.request is None else step.request.result
 
-    def root(path: Path) -> Path | None:
-        if path[:3] == ("steps", step.name, "result"):
-            below = path[3:]
-            if step.for_each is not None and reader is not step:
-                # The list is put together here; what stands in it was answered one by one.
-                if not (below and isinstance(below[0], int)):
-                    return None
-                below = below[1:]
-            return source_of(result, below)
-        if reader is step and path[0] == "result":
-            return source_of(result, path[1:])
-        return None
+def _both(draft: Draft) -> tuple[Json, ...]:
+    return (*draft.examples, draft.grown)
 
-    return root
+
+def _with_headers(reply: Reply, wishes: tuple[Wish, ...], leaf: Leaf) -> Reply:
+    return replace(reply, headers={**_headers(wishes, leaf), **reply.headers})
 
 
 def _reply(operation: Operation, status: int, wishes: tuple[Wish, ...], leaf: Leaf) -> Reply:
-    headers: dict[str, str] = {}
-    for wish in wishes:
-        if wish.path[:1] == ("headers",) and len(wish.path) == 2:
-            value = wish.wanted.value if isinstance(wish.wanted, Exactly) else leaf(wish.path)
-            headers.setdefault(str(wish.path[1]), _header_value(value))
-    inner = [Wish(wish.path[1:], wish.wanted) for wish in wishes if wish.path[:1] == ("body",)]
+    headers = _headers(wishes, leaf)
+    inner = wishes_below(wishes, "body")
     if status in BODILESS or operation.request.method == "HEAD":
         return Reply(status, headers=headers, is_empty=True)
     if all(wish == Wish((), Read()) for wish in inner):
         makes = operation.request.method == "POST"
         return Reply(status, {"id": leaf(("id",))} if makes else {}, headers)
     return Reply(status, grow(inner, leaf), headers)
+
+
+def _headers(wishes: tuple[Wish, ...], leaf: Leaf) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for wish in wishes:
+        if wish.path[:1] == ("headers",) and len(wish.path) == 2:
+            value = wish.wanted.value if isinstance(wish.wanted, Exactly) else leaf(wish.path)
+            headers.setdefault(str(wish.path[1]), _header_value(value))
+    return headers
 
 
 def _header_value(value: Json) -> str:
@@ -256,14 +297,6 @@ def _guessed(wishes: tuple[Wish, ...], words: list[Json]) -> Iterator[tuple[Wish
     for path in places:
         for value in (*words, *GUESSES):
             yield (Wish(path, Exactly(value)), *(wish for wish in wishes if wish.path != path))
-
-
-def _literals(operation: Operation) -> list[Json]:
-    lookup = operation.step.lookup
-    asked = [*operation.request.success.conditions, operation.request.fail_when]
-    if operation.phase is Phase.LOOKUP and lookup is not None:
-        asked.append(lookup.found)
-    return [value for template in asked if template is not None for value in literals(template)]
 
 
 def _example(operation: Operation, names: Mapping[str, Json]) -> Reply | None:

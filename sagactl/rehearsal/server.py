@@ -1,8 +1,9 @@
 """The services of a definition on a loopback socket, behaving well but for what was ordered.
 
-Every reply is one write, and leaves only after the ledger has the call. A client may keep its
-connection; which service it reaches is said by the first segment of the path, or for a request with
-a whole URL by its host. `GET /_ledger` answers with every call so far.
+A reply leaves only after the ledger has the call, in one write unless it is too long for one. A
+client may keep its connection; which service it reaches is said by the first segment of the path,
+or for a request with a whole URL by its host. `GET /_ledger` answers with every call so far, and
+`GET /_ledger/left` with those whose effect is still in the world; `?saga=` names one saga.
 
 Deliberately absent: TLS, any address but loopback unless the caller names one, and authorisation.
 """
@@ -15,8 +16,10 @@ from contextlib import suppress
 
 from sagactl.definition.model import Saga
 from sagactl.journal.refusal import StoreRefused
+from sagactl.machine.command import Call
+from sagactl.machine.played import call_document
 from sagactl.rehearsal.fault import Fault, FaultKind
-from sagactl.rehearsal.ledger import Ledger, PlayedCall, as_document
+from sagactl.rehearsal.ledger import Ledger, PlayedCall
 from sagactl.rehearsal.operation import sandbox_url
 from sagactl.rehearsal.participant import Participant, Played, Turn
 from sagactl.rehearsal.wire import (
@@ -33,7 +36,9 @@ from sagactl.rehearsal.wire import (
 __all__ = ["Sandbox", "sandbox_url"]
 
 LEDGER_PATH = "/_ledger"
+LEFT_PATH = "/_ledger/left"
 LINGER_S = 2.0
+BLANKS = 64 * 1024
 RESETS = (FaultKind.RESET_AFTER, FaultKind.RESET_BEFORE)
 HOLDS = (FaultKind.TIMEOUT, FaultKind.TIMEOUT_BEFORE)
 
@@ -68,6 +73,19 @@ class Sandbox:
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def refuses(self, call: Call) -> bool:
+        """Whether a call that is about to be sent is to find nobody listening; noted, if so.
+
+        Where the ledger cannot be written it is sent, and told so by the sandbox itself.
+        """
+        try:
+            played = self._participant.refused(call)
+        except StoreRefused:
+            return False
+        if played is not None and self._on_call is not None:
+            self._on_call(played)
+        return played is not None
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -104,7 +122,7 @@ class Sandbox:
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; whether another may follow on the connection."""
-        if received.path.partition("?")[0] == LEDGER_PATH:
+        if received.path.partition("?")[0] in (LEDGER_PATH, LEFT_PATH):
             return await _send(writer, received, self._ledger_reply(received))
         turn = self._participant.turn(received)
         try:
@@ -114,7 +132,8 @@ class Sandbox:
         if self._on_call is not None:
             self._on_call(played.call)
         if played.reply is not None:
-            return await _send(writer, received, played.reply)
+            goes_on = await _send(writer, received, played.reply)
+            return await _is_whole(turn, writer, played.reply) and goes_on
         await _fall_silent(turn, reader, writer)
         return False
 
@@ -130,8 +149,14 @@ class Sandbox:
     def _ledger_reply(self, received: Received) -> Reply:
         if received.method not in ("GET", "HEAD"):
             return problem(405, "the ledger is only read")
+        unknown = [name for name, _ in received.query if name != "saga"]
+        if unknown:
+            return problem(400, f'the ledger is asked with "saga" alone, not "{unknown[0]}"')
         saga = dict(received.query).get("saga")
-        return Reply(200, [as_document(call) for call in self._ledger.calls(saga)])
+        calls = self._ledger.calls(saga)
+        if received.path.startswith(LEFT_PATH):
+            calls = [effect.call for effect in self._ledger.left(saga)]
+        return Reply(200, [call_document(call) for call in calls])
 
 
 async def _send(writer: asyncio.StreamWriter, received: Received, reply: Reply) -> bool:
@@ -139,6 +164,19 @@ async def _send(writer: asyncio.StreamWriter, received: Received, reply: Reply) 
     writer.write(encode(reply, to_head=is_head, closes=not received.keeps_alive))
     await writer.drain()
     return received.keeps_alive
+
+
+async def _is_whole(turn: Turn, writer: asyncio.StreamWriter, reply: Reply) -> bool:
+    """Whether a reply is as long as it says, once what is wanting of an oversized one is sent."""
+    if reply.announced is None:
+        return True
+    if turn.fault is not None and turn.fault.kind is FaultKind.OVERSIZED:
+        left = reply.announced - len(reply.content)
+        while left > 0:
+            writer.write(b" " * min(left, BLANKS))
+            await writer.drain()
+            left -= BLANKS
+    return False
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

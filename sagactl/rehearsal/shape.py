@@ -52,6 +52,11 @@ class Wish:
     wanted: Wanted
 
 
+def wishes_below(wishes: Iterable[Wish], part: str) -> list[Wish]:
+    """The wishes for what stands under a name, as seen from there."""
+    return [Wish(wish.path[1:], wish.wanted) for wish in wishes if wish.path[:1] == (part,)]
+
+
 def pinned(path: Path, value: Json) -> Iterator[Wish]:
     """The wishes that put `value` at `path`, part by part, so that others can stand beside it."""
     if isinstance(value, dict) and value:
@@ -84,7 +89,7 @@ def _grown(path: Path, wishes: list[Wish], leaf: Callable[[Path], Json]) -> Json
         return _grown_list(path, [key for key in keys if isinstance(key, int)], size, below, leaf)
     if exact is not None:
         return exact.value
-    return _unlike(leaf(path), [wanted.value for wanted in here if isinstance(wanted, Unlike)])
+    return unlike(leaf(path), [wanted.value for wanted in here if isinstance(wanted, Unlike)])
 
 
 def _grown_map(
@@ -119,6 +124,7 @@ def _grown_list(
     return made
 
 
-def _unlike(value: Json, others: list[Json]) -> Json:
+def unlike(value: Json, others: list[Json]) -> Json:
+    """The value, or another one where it is among these."""
     candidates = [value, "ok", "other", 1, 2, True, False]
     return next((c for c in candidates if not any(same(c, other) for other in others)), value)

@@ -18,6 +18,7 @@ from sagactl.source.node import Json
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 1024 * 1024
 BODILESS = (204, 304)
+JSON_TYPE = "application/json"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"[!-~]+")
@@ -77,14 +78,18 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply, its body JSON; none at all where it `is_empty`. `raw` replaces it as it stands."""
+    """One reply, its body JSON; none at all where it `is_empty`. `raw` replaces it as it stands.
+
+    `announced` is the length that its head says where that is a lie.
+    """
 
     status: int
     body: Json = None
     headers: Mapping[str, str] = field(default_factory=dict)
     is_empty: bool = False
     raw: bytes | None = None
-    content_type: str = "application/json"
+    content_type: str = JSON_TYPE
+    announced: int | None = None
 
     @property
     def content(self) -> bytes:
@@ -126,7 +131,8 @@ def encode(reply: Reply, *, to_head: bool, closes: bool) -> bytes:
     if content:
         lines.append(f"Content-Type: {reply.content_type}")
     if reply.status not in BODILESS:
-        lines.append(f"Content-Length: {len(content)}")
+        length = len(content) if reply.announced is None else reply.announced
+        lines.append(f"Content-Length: {length}")
     if closes:
         lines.append("Connection: close")
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -28,6 +28,10 @@ STATUS = FaultKind.STATUS
         ("charge=reset-afterx1", Fault("charge", ACTION, FaultKind.RESET_AFTER, 1)),
         ("charge=slow:250msx1", Fault("charge", ACTION, FaultKind.SLOW, 1, None, 0.25)),
         (" ship-it=drop ", Fault("ship-it", ACTION, FaultKind.DROP)),
+        ("charge@2=503", Fault("charge", ACTION, STATUS, None, 503, None, (2, 2))),
+        ("a/b[1].lookup@2-4=cut", Fault("a/b[1]", LOOKUP, FaultKind.CUT, attempts=(2, 4))),
+        ("charge@3-=oversized", Fault("charge", ACTION, FaultKind.OVERSIZED, attempts=(3, None))),
+        ("charge=refusedx2", Fault("charge", ACTION, FaultKind.REFUSED, 2)),
     ],
 )
 def test_a_fault_is_understood(text: str, fault: Fault) -> None:
@@ -42,6 +46,9 @@ def test_a_fault_is_understood(text: str, fault: Fault) -> None:
         "charge.lookup=timeout-before",
         "charge.action=reset-afterx1",
         "charge.action=slow:1500msx3",
+        "charge.action@2=cut",
+        "charge.lookup@2-4=oversized",
+        "charge.action@3-=refused",
     ],
 )
 def test_a_fault_reads_as_it_was_written(text: str) -> None:
@@ -66,6 +73,13 @@ def test_a_fault_reads_as_it_was_written(text: str) -> None:
         ("charge.=422", "there are action, lookup, compensation"),
         ("charge=slow:2d", "is no way to fail"),
         ("charge=slow:61m", "longer than an hour"),
+        ("charge@0=422", "@2 is the second one"),
+        ("charge@=422", "@2- all from the second one on"),
+        ("charge@two=422", "names no attempts"),
+        ("charge@2.lookup=422", "names no attempts"),
+        ("charge@4-2=422", "ends before it begins"),
+        ("charge@2=503x3", "@2-4 names the attempts"),
+        ("@2=503", "a fault is STEP=KIND"),
     ],
 )
 def test_what_is_no_fault_is_told_with_what_would_be(text: str, says: str) -> None:
@@ -82,6 +96,10 @@ def test_what_is_no_fault_is_told_with_what_would_be(text: str, says: str) -> No
         (["reserve.lookup=503"], 'step "reserve" has no lookup'),
         (["notify.compensation=503"], 'step "notify" has no compensation'),
         (["charge=422", "charge=503x2"], "an earlier fault"),
+        (["charge@2=422", "charge@2=503"], "for these attempts already"),
+        (["charge@1-2=422", "charge@3-=503", "charge@2-9=timeout"], "for these attempts already"),
+        (["charge=503x2", "charge@1-=422"], "another fault"),
+        (["charge=503x2", "charge=timeoutx1", "charge@3=422"], '"charge.action=timeoutx1" never'),
     ],
 )
 def test_a_fault_that_can_never_strike_is_refused(texts: list[str], says: str) -> None:
@@ -92,6 +110,7 @@ def test_a_fault_that_can_never_strike_is_refused(texts: list[str], says: str) -
 
 def test_faults_that_can_strike_pass() -> None:
     texts = ["charge=503x2", "charge=timeout", "charge.lookup=drop", "reserve.compensation=500"]
+    texts += ["charge@3=cut", "charge@3-5=422", "charge.lookup@1=503", "charge@9-=422"]
     check_faults([parse_fault(text) for text in texts], saga_of(ORDER))
 
 
@@ -99,6 +118,15 @@ def test_faults_of_one_phase_take_turns() -> None:
     faults = [parse_fault(text) for text in ("charge=503x2", "charge=timeoutx1", "reserve=422")]
     words = [striking(faults, "charge", ACTION, earlier) for earlier in range(4)]
     assert [fault and fault.word for fault in words] == ["503", "503", "timeout", None]
+
+
+def test_a_fault_that_names_its_attempts_goes_before_the_others() -> None:
+    texts = ("charge=503x3", "charge@2=cut", "charge@5-6=422", "charge@8-=drop", "charge=timeoutx1")
+    faults = [parse_fault(text) for text in texts]
+    words = [striking(faults, ("charge",), ACTION, earlier) for earlier in range(9)]
+    assert [fault and fault.word for fault in words] == [
+        "503", "cut", "503", "timeout", "422", "422", None, "drop", "drop",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -116,6 +144,9 @@ def test_faults_of_one_phase_take_turns() -> None:
         ("a=drop", False),
         ("a=garbage", False),
         ("a=slow", False),
+        ("a=cut", False),
+        ("a=oversized", False),
+        ("a=refused", True),
     ],
 )
 def test_each_fault_says_whether_the_effect_is_done(text: str, prevents: bool) -> None:

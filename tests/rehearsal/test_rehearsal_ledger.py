@@ -73,6 +73,9 @@ def test_what_is_left_is_what_was_done_and_not_undone() -> None:
     assert ledger.left("s1") == []
     assert ledger.calls("s1") == [DONE, UNDONE]
     assert ledger.is_barred("k1")
+    assert ledger.is_barred(None, "s1", "charge")
+    assert not ledger.is_barred(None, "s2", "charge")
+    assert not ledger.is_barred(None, None, "charge")
     assert not ledger.is_barred("k9")
 
 
@@ -139,9 +142,3 @@ def test_a_link_in_the_ledgers_place_is_not_followed(tmp_path: Path) -> None:
     path.symlink_to(target)
     with pytest.raises(StoreRefused):
         Ledger(path)
-
-
-def test_a_call_is_one_line_for_people() -> None:
-    played = replace(DONE, fault="drop", status=None, note="odd")
-    told = "00:16:40 POST /pay/charges no reply charge.action: applied, on order: drop (odd)"
-    assert str(played) == told
