@@ -24,6 +24,12 @@ class LintFormat(StrEnum):
     JUNIT = "junit"
 
 
+class TestFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+
+
 class GraphFormat(StrEnum):
     TREE = "tree"
     MERMAID = "mermaid"
@@ -185,4 +191,16 @@ StdinName = Annotated[
 ]
 CodeToExplain = Annotated[
     str | None, typer.Option("--explain", metavar="CODE", help="The manual of a code or number.")
+]
+TestedPaths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Files of tests, definitions, or folders to search (default: .).", metavar="PATH…"
+    ),
+]
+TestForm = Annotated[
+    TestFormat, typer.Option("-o", "--output", help="How what came of it is printed.")
+]
+TestWord = Annotated[
+    str | None, typer.Option("-k", metavar="WORD", help="Only tests with WORD in their names.")
 ]

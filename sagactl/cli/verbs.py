@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import option
-from sagactl.cli.option import Format
+from sagactl.cli.option import Format, TestFormat
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to.", metavar="DIR")] = Path(),
 ) -> None:
-    """Write a definition, its schema for the editor, and a CI job to start from.
+    """Write a definition, its tests, schemas for the editor, and a CI job to start from.
 
     Example: sagactl init orders
     """
@@ -81,15 +81,33 @@ def plan(
     raise typer.Exit(defining.check_plan(file, check, output))
 
 
-def schema() -> None:
-    """Print the JSON Schema of definitions, for editors.
+def rehearse(
+    paths: option.TestedPaths = None,
+    word: option.TestWord = None,
+    output: option.TestForm = TestFormat.TABLE,
+) -> None:
+    """Play the tests that are written beside definitions, without a network and without waiting.
+
+    Exit 1 where something came otherwise, 2 where a file of tests or its definition makes no sense.
+
+    Example: sagactl test definitions -k refused
+    """
+    from sagactl.cli import testing
+
+    raise typer.Exit(testing.rehearse(testing.Wish(paths or [Path()], word, output)))
+
+
+def schema(
+    of_tests: Annotated[bool, typer.Option("--test", help="That of files of tests.")] = False,
+) -> None:
+    """Print the JSON Schema of definitions, or of files of tests, for editors.
 
     Example: sagactl schema > saga.schema.json
     """
     from sagactl.cli.printing import print_lines
-    from sagactl.definition.schema import schema_text
+    from sagactl.definition.schema import NAME, TEST_NAME, schema_text
 
-    print_lines(schema_text().splitlines())
+    print_lines(schema_text(TEST_NAME if of_tests else NAME).splitlines())
 
 
 def run(

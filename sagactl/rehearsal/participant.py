@@ -50,7 +50,10 @@ GARBAGE = b'{"id": "'
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One call, understood. `key` is the call's own; `is_keyed` says whether it counts for much."""
+    """One call, understood. `key` is the call's own; `is_keyed` says whether it counts for much.
+
+    `answer` is what somebody else wants to be answered, where it is done.
+    """
 
     received: Received
     match: Match | None
@@ -59,6 +62,7 @@ class Turn:
     is_keyed: bool
     fault: Fault | None
     is_running: bool  # another call with the same key is still being worked on
+    answer: Reply | None = None
 
     @property
     def service(self) -> str | None:
@@ -245,6 +249,8 @@ class Participant:
         return None
 
     def _done(self, turn: Turn, match: Match, seed: str) -> Made:
+        if turn.answer is not None:
+            return Made(turn.answer)
         names = recalled(match, turn.received, turn.saga)
         return self._replies.done(match.operation, names, seed)
 
