@@ -160,6 +160,35 @@ def test_the_first_yaml_block_is_a_definition(cli: Cli) -> None:
     assert told.status == 0, told
 
 
+def test_the_tests_of_the_readme_pass_as_they_stand(cli: Cli) -> None:
+    shutil.copytree(DEFINITIONS, cli.folder / "definitions")
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (block,) = [text for text in blocks if "saga-test.schema.json" in text]
+    told = cli("test", cli.write("definitions/order.test.yaml", block))
+    assert told.status == 0, told
+    assert "2 tests in 1 file: 2 passed" in told.err
+
+
+LOST = """\
+tests:
+  - name: a refused shipment gives the money back
+    answers: {create_shipment: 422}
+    expect:
+      state: failed
+      left: []
+"""
+
+
+def test_the_mismatch_of_the_readme_is_what_test_prints(cli: Cli) -> None:
+    text = (DEFINITIONS / "order.yaml").read_text(encoding="utf-8")
+    refund = "compensation: POST /charges/${{ result.payment_id }}/refund"
+    assert refund in text
+    cli.write("order.yaml", text.replace(refund, "compensation: none"))
+    cli.write("order.test.yaml", LOST)
+    shown = "\n".join(cli("test").out.splitlines()[2:])
+    assert f"<!-- mismatch -->\n```\n{shown}\n```" in README, shown
+
+
 def test_python_m_and_the_console_script_are_the_same_program(cli: Cli) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from sagactl.cli import main; main()", "version"],

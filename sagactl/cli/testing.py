@@ -72,18 +72,18 @@ def _print(files: list[TestedFile], form: TestFormat) -> None:
     match form:
         case TestFormat.JSON:
             from sagactl.cli.option import Format
-            from sagactl.views.tested_json import tested_document
+            from sagactl.views.tested_json import json_document
 
-            print_value(tested_document(files), Format.JSON)
+            print_value(json_document(files), Format.JSON)
         case TestFormat.JUNIT:
-            from sagactl.views.tested_junit import tested_junit
+            from sagactl.views.tested_junit import junit_text
 
-            print_lines(tested_junit(files).splitlines())
+            print_lines(junit_text(files).splitlines())
         case TestFormat.TABLE:
             import sys
 
-            from sagactl.views.tested_text import count_words, tested_lines
+            from sagactl.views.tested_text import count_words, text_lines
 
-            print_lines(tested_lines(files, colour=has_colour(sys.stdout)))
+            print_lines(text_lines(files, colour=has_colour(sys.stdout)))
             if files:
                 note(count_words(files))

@@ -7,7 +7,7 @@ from sagactl.source.node import Json
 from sagactl.views.lint_json import place_document, problem_document
 
 
-def tested_document(files: Sequence[TestedFile]) -> list[dict[str, Json]]:
+def json_document(files: Sequence[TestedFile]) -> list[dict[str, Json]]:
     """Each file with its tests."""
     return [_file(file) for file in files]
 

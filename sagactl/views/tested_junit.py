@@ -14,7 +14,7 @@ from sagactl.views.tested_text import CODE, failure_lines
 NAME = "sagactl test"
 
 
-def tested_junit(files: Sequence[TestedFile]) -> str:
+def junit_text(files: Sequence[TestedFile]) -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     lines.append(f'<testsuites name="{NAME}" {_counts(files)}>')
     for file in files:

@@ -13,7 +13,7 @@ from sagactl.views.carets import GREEN, OFF, RED, problem_lines, visible
 CODE = "mismatch"
 
 
-def tested_lines(files: Sequence[TestedFile], *, colour: bool) -> Iterator[str]:
+def text_lines(files: Sequence[TestedFile], *, colour: bool) -> Iterator[str]:
     """Each file with its tests, and of those that failed everything there is to know."""
     for file in files:
         if file.is_sound and not file.tests:

@@ -10,9 +10,9 @@ import xmlschema
 from sagactl.machine import tested
 from sagactl.source.place import Place, Source
 from sagactl.source.problem import Problem
-from sagactl.views.tested_json import tested_document
-from sagactl.views.tested_junit import tested_junit
-from sagactl.views.tested_text import count_words, since, tested_lines
+from sagactl.views.tested_json import json_document
+from sagactl.views.tested_junit import junit_text
+from sagactl.views.tested_text import count_words, since, text_lines
 
 SCHEMAS = Path(__file__).parent.parent / "cases" / "schemas"
 NASTY = "50% ]]> <a> & \x1b[2J\nerror \u202e é"
@@ -39,7 +39,7 @@ FILES = (
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_the_text_tells_each_test_and_all_about_those_that_failed(colour: bool) -> None:
-    lines = list(tested_lines(FILES, colour=colour))
+    lines = list(text_lines(FILES, colour=colour))
     assert "\x1b[2J" not in "".join(lines)
     assert "\u202e" not in "".join(lines)
     assert not any("\n" in line for line in lines)
@@ -73,7 +73,7 @@ def test_a_time_is_said_with_hours_where_there_are_any(seconds: float, text: str
 
 
 def test_junit_is_what_jenkins_reads() -> None:
-    text = tested_junit(FILES)
+    text = junit_text(FILES)
     assert text.isascii()
     xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd").validate(text)
     root = ElementTree.fromstring(text)
@@ -89,7 +89,7 @@ def test_junit_is_what_jenkins_reads() -> None:
 
 
 def test_json_says_all_there_is() -> None:
-    document = tested_document(FILES)
+    document = json_document(FILES)
     assert json.loads(json.dumps(document)) == document
     first, second, third, _ = document
     assert [file["passed"] for file in document] == [False, False, False, True]
