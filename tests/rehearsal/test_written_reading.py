@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from rehearsal.writing import EACH, ORDER, messages, one, outcome, problems, reading
+from rehearsal.writing import EACH, ORDER, case_of, messages, one, outcome, problems, reading
 
-from sagactl.rehearsal.written.model import AnyCalls, Case, ExpectedCall
+from sagactl.rehearsal.written.model import AnyCalls, ExpectedCall
 from sagactl.rehearsal.written.reading import read_cases
 from sagactl.source.place import Source
 
@@ -127,12 +127,6 @@ def test_the_id_is_what_the_definition_makes_of_the_input() -> None:
     text = ORDER.replace("input:", 'id: "a b"\ninput:', 1)
     (message,) = messages(one(SOUND), text)
     assert message.startswith('the ID that its input makes, "a b", must be')
-
-
-def case_of(test: str, definition: str = ORDER) -> Case:
-    found = reading(one(test), definition).cases
-    assert found is not None
-    return found.cases[0]
 
 
 def test_calls_are_written_in_three_ways() -> None:

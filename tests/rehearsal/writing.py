@@ -5,6 +5,7 @@ import textwrap
 from sagactl.definition.loader import load
 from sagactl.definition.model import Saga
 from sagactl.machine import tested
+from sagactl.rehearsal.written.model import Case, CaseFile
 from sagactl.rehearsal.written.playing import Played, play
 from sagactl.rehearsal.written.reading import Read, read_cases
 from sagactl.rehearsal.written.running import run_case
@@ -110,12 +111,22 @@ def one(test: str) -> str:
     return "tests:\n  - name: it\n" + textwrap.indent(textwrap.dedent(test).strip("\n"), "    ")
 
 
+def cases_of(test: str, definition: str) -> CaseFile:
+    """A file with one test, which makes sense."""
+    found = reading(one(test), definition)
+    assert found.cases is not None, found.problems
+    return found.cases
+
+
+def case_of(test: str, definition: str = ORDER) -> Case:
+    (case,) = cases_of(test, definition).cases
+    return case
+
+
 def outcome(test: str, definition: str = ORDER) -> tested.Tested:
     """What came of one test."""
-    cases = reading(one(test), definition)
-    assert cases.cases is not None, cases.problems
-    (case,) = cases.cases.cases
-    return run_case(cases.cases, case)
+    file = cases_of(test, definition)
+    return run_case(file, file.cases[0])
 
 
 def said(test: str, definition: str = ORDER) -> list[str]:
@@ -127,10 +138,8 @@ def played(test: str, definition: str = ORDER) -> Played:
     """One test played; what it expects is of no interest."""
     if "expect:" not in test:
         test = f"{textwrap.dedent(test)}\nexpect: {{state: completed}}"
-    cases = reading(one(test), definition)
-    assert cases.cases is not None, cases.problems
-    (case,) = cases.cases.cases
-    return play(cases.cases.saga, case)
+    file = cases_of(test, definition)
+    return play(file.saga, file.cases[0])
 
 
 def names(run: Played) -> list[str]:

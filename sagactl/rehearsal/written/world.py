@@ -35,6 +35,7 @@ from sagactl.rehearsal.written.model import Answer, Case, Crash, Target
 # A saga that asks for so long asks for ever: `finish` with its budget of a day asks 8,640 times.
 MOST_CALLS = 12_000
 CLOSED = "connection closed without a reply"
+RESET = "connection lost: Connection reset by peer"
 HELD = (FaultKind.TIMEOUT, FaultKind.TIMEOUT_BEFORE)
 
 
@@ -169,12 +170,13 @@ class World:
         kind = None if turn.fault is None else turn.fault.kind
         if kind in HELD:
             return await self._timeout(call, until)
-        return Unseen(Why.CONNECTION_LOST, CLOSED if kind is FaultKind.DROP else "")
+        return Unseen(Why.CONNECTION_LOST, CLOSED if kind is FaultKind.DROP else RESET)
 
     def _turn(self, received: Received, answer: Answer | None) -> tuple[Turn, float]:
         """The call as the participant is to play it, and how late."""
         turn = self._participant.turn(received)
-        if answer is None:
+        # A key that is still being worked on is answered so, unless a reply is scripted.
+        if answer is None or (turn.is_running and answer.reply is None):
             return turn, 0.0
         fault, delay_s = answer.fault, answer.delay_s
         if fault is not None and fault.delay_s is not None:
