@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from rehearsal.writing import EACH, FORK, ORDER, names, played, said
+from rehearsal.writing import EACH, FORK, ORDER, PARENT, names, played, said
 
 from sagactl.machine.plan import expanded
 from sagactl.rehearsal.written.comparing import path_fits, text_fits
@@ -147,7 +147,20 @@ def test_instances_that_take_turns_are_in_order_and_others_are_not() -> None:
         quoted = [f"'{name}'" for name in order]
         assert calls(*one, *quoted, "last", definition=EACH) == []
     assert calls("'one[1]'", "'one[0]'", "...", definition=EACH)
+    too_early = ["'many[0]'", "'many[1]'", "last", "'many[2]'"]
+    assert calls(*one, *too_early, definition=EACH) == ['call 6: expected "last", came "many[2]"']
     assert calls("{step: one, times: 3}", "{step: many, times: 3}", "last", definition=EACH) == []
+
+
+def test_what_is_in_a_sub_saga_waits_for_what_it_needs_and_is_waited_for() -> None:
+    assert orders(["first", "inner/one", "inner/two", "beside", "last"], PARENT) == 3
+    undone = ["first", "beside", "inner/one", "inner/two"]
+    back = ["inner/one.compensation", "first.compensation"]
+    answers = "{inner/two: 422}"
+    assert calls(*undone, *back, answers=answers, definition=PARENT) == []
+    assert calls(*undone, *back[::-1], answers=answers, definition=PARENT) == [
+        'call 5: expected "first.compensation", came "inner/one.compensation"'
+    ]
 
 
 def order_of(run: Played) -> list[frozenset[int]]:

@@ -114,6 +114,20 @@ def test_late_work_lands_although_nobody_listens_any_more() -> None:
     assert left(run) == []  # it was undone before, and came too late to be done at all
 
 
+def test_work_that_lands_when_all_is_over_is_left_in_the_world() -> None:
+    run = played("answers: {pay: [slow:1h, 503, 503, 503]}")
+    assert state(run) is SagaState.FAILED  # nobody found it, when they looked
+    assert left(run) == ["pay"]
+
+
+def test_a_resume_takes_up_what_is_stuck() -> None:
+    answers = "{a2: 422, a1.compensation: [403, ok], b1.compensation: slow:100ms}"
+    assert state(played(f"answers: {answers}", FORK)) is SagaState.STUCK
+    run = played(f"answers: {answers}\ncrash: after b1.compensation", FORK)
+    assert state(run) is SagaState.FAILED
+    assert left(run) == []
+
+
 def test_a_day_passes_at_once_and_no_time_while_anything_moves() -> None:
     run = played("", SLEEPER)
     assert state(run) is SagaState.COMPLETED

@@ -73,6 +73,23 @@ steps:
   - {name: last, service: s, action: PUT /last, compensation: none}
 """
 
+PARENT = """
+saga: parent
+services: {s: {url: http://s, idempotency: key}}
+steps:
+  - {name: first, service: s, action: PUT /first, compensation: DELETE /first}
+  - {name: inner, action: {saga: ./child.yaml}}
+  - {name: beside, service: s, needs: [first], action: PUT /beside, compensation: none}
+  - {name: last, service: s, needs: [inner, beside], action: PUT /last, compensation: none}
+"""
+CHILD = """
+saga: child
+services: {s: {url: http://s, idempotency: key}}
+steps:
+  - {name: one, service: s, action: PUT /one, compensation: DELETE /one}
+  - {name: two, service: s, action: PUT /two, compensation: DELETE /two}
+"""
+
 SLEEPER = """
 saga: sleeper
 services: {s: {url: http://s, idempotency: key}}
@@ -85,7 +102,7 @@ steps:
 
 
 def saga_of(text: str) -> Saga:
-    saga, problems = load(Source("order.yaml", text))
+    saga, problems = load(Source("order.yaml", text), lambda name: Source(name, CHILD))
     assert saga is not None, problems
     return saga
 
