@@ -51,7 +51,7 @@ def test_what_is_not_said_is_answered_well() -> None:
         ("garbage", "result_lost", True),
         ("slow:1s", "applied", True),
         ("slow:11s", "unknown", True),
-        ("unreachable", "not_sent", False),
+        ("refused", "not_sent", False),
         ("{status: 201, json: {id: x}}", "applied", True),
         ("{status: 500, done: true}", "unknown", True),
         ("{status: 500}", "unknown", False),
@@ -94,7 +94,7 @@ def test_a_list_is_one_answer_for_each_attempt_and_a_single_one_for_all() -> Non
     assert outcomes(played("answers: {ship: [503x2, timeout]}"), "ship") == ["unknown"] * 3 + [
         "applied"
     ]
-    for_ever = played("answers: {pay: unreachable}")
+    for_ever = played("answers: {pay: refused}")
     assert outcomes(for_ever, "pay") == ["not_sent"] * 4
     assert names(for_ever) == ["reserve", "reserve.compensation"]
 

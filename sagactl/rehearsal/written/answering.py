@@ -15,8 +15,8 @@ from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place
 
 OK = "ok"
-UNREACHABLE = "unreachable"
-SPOKEN = (OK, *WORDS, UNREACHABLE)
+REFUSED = "refused"
+SPOKEN = tuple(dict.fromkeys((OK, *WORDS, REFUSED)))
 _WORD = re.compile(r"(?P<kind>.*?)(?:x(?P<times>\d{1,5}))?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -44,8 +44,8 @@ def _answers(node: Node, target: Target, telling: Telling) -> tuple[Answer, int 
     well = Answer(node.place)
     if kind == OK:
         return well, times
-    if kind == UNREACHABLE:
-        return replace(well, is_unreachable=True), times
+    if kind == REFUSED:
+        return replace(well, is_refused=True), times
     try:
         fault = parse_fault(f"{target.step}.{target.phase}={node.value}")
     except FaultRejected:

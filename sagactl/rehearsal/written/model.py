@@ -36,7 +36,7 @@ class Answer:
     """How one call is answered: by a fault of the sandbox, by a reply, or well where both are None.
 
     `is_done` says of a reply whether the call took place in the world; `delay_s` comes before it.
-    `is_unreachable`: nobody is there to take the call.
+    `is_refused`: nobody is there to take the call.
     """
 
     place: Place
@@ -44,7 +44,7 @@ class Answer:
     reply: Reply | None = None
     is_done: bool = True
     delay_s: float = 0.0
-    is_unreachable: bool = False
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

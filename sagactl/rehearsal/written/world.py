@@ -108,7 +108,7 @@ class World:
             return self._outcome(call, Unseen(Why.UNSENDABLE, words), self._redaction)
         redaction = Redaction([*self._case.secrets.values(), *confidential])
         answer, received = self._answer(call), _received(call, headers)
-        arrives = answer is None or not answer.is_unreachable
+        arrives = answer is None or not answer.is_refused
         sent = Sent(call, self._clock.now(), received.headers, arrives)
         self.attempts.append(sent)
         if len(self.attempts) > MOST_CALLS:
