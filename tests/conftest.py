@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).parent.parent
 DEFINITIONS = ROOT / "definitions"
+# Those of sagas; beside them are the files of their tests.
+SAGAS = sorted(file for file in DEFINITIONS.glob("*.yaml") if not file.match("*.test.yaml"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import DEFINITIONS, ROOT, Cli
+from conftest import DEFINITIONS, ROOT, SAGAS, Cli
 
 from sagactl.cli.exit import MEANING
 from sagactl.definition.model import SUCCESS_STATUSES, OutcomeKind
@@ -143,7 +143,7 @@ def test_the_table_of_outcomes_is_generated_from_the_classifier() -> None:
     assert f"{table}\n\n" in README, table
 
 
-@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SAGAS, ids=lambda path: path.name)
 def test_every_definition_lints_clean_and_runs(cli: Cli, path: Path) -> None:
     linted = cli("lint", "--strict", path)
     assert linted.status == 0, linted
@@ -158,6 +158,35 @@ def test_the_first_yaml_block_is_a_definition(cli: Cli) -> None:
     assert cli("lint", path).status == 0, cli("lint", path)
     told = cli("run", path, "--sandbox", "-i", "order_id=1", "-i", "amount=5", "-o", "json")
     assert told.status == 0, told
+
+
+def test_the_tests_of_the_readme_pass_as_they_stand(cli: Cli) -> None:
+    shutil.copytree(DEFINITIONS, cli.folder / "definitions")
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (block,) = [text for text in blocks if "saga-test.schema.json" in text]
+    told = cli("test", cli.write("definitions/order.test.yaml", block))
+    assert told.status == 0, told
+    assert "2 tests in 1 file: 2 passed" in told.err
+
+
+LOST = """\
+tests:
+  - name: a refused shipment gives the money back
+    answers: {create_shipment: 422}
+    expect:
+      state: failed
+      left: []
+"""
+
+
+def test_the_mismatch_of_the_readme_is_what_test_prints(cli: Cli) -> None:
+    text = (DEFINITIONS / "order.yaml").read_text(encoding="utf-8")
+    refund = "compensation: POST /charges/${{ result.payment_id }}/refund"
+    assert refund in text
+    cli.write("order.yaml", text.replace(refund, "compensation: none"))
+    cli.write("order.test.yaml", LOST)
+    shown = "\n".join(cli("test").out.splitlines()[2:])
+    assert f"<!-- mismatch -->\n```\n{shown}\n```" in README, shown
 
 
 def test_python_m_and_the_console_script_are_the_same_program(cli: Cli) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from sagactl.cli import intervention, observation, testing, verbs
+from sagactl.cli import intervention, observation, practice, verbs
 
 app = typer.Typer(
     name="sagactl",
@@ -19,6 +19,7 @@ app.command()(verbs.init)
 app.command()(verbs.lint)
 app.command()(verbs.plan)
 app.command()(observation.graph)
+app.command("test")(practice.rehearse)
 app.command()(verbs.run)
 app.command("list")(verbs.list_runs)
 app.command()(verbs.show)
@@ -32,7 +33,6 @@ app.command()(intervention.explain)
 app.command()(verbs.export)
 app.command()(verbs.prune)
 app.command()(verbs.doctor)
-app.command("test")(testing.rehearse)
 app.command()(verbs.sandbox)
 app.command()(verbs.schema)
 app.command()(verbs.version)

@@ -71,9 +71,10 @@ def _kept_plan(golden: Path, write: str) -> Json:
 
 
 def init(folder: Path) -> None:
-    from sagactl.definition.schema import schema_text
+    from sagactl.definition.schema import NAME, TEST_NAME, schema_text
 
-    contents = {**SCAFFOLD, "schema/saga.schema.json": schema_text()}
+    schemas = {f"schema/{name}": schema_text(name) for name in (NAME, TEST_NAME)}
+    contents = {**SCAFFOLD, **schemas}
     taken = [name for name in contents if (folder / name).exists()]
     if taken:
         names = ", ".join(str(folder / name) for name in taken)
@@ -92,6 +93,7 @@ def init(folder: Path) -> None:
             "",
             "next:",
             f"  sagactl lint {order}",
+            f"  sagactl test {order}",
             f"  sagactl run {order} --sandbox",
             f"  sagactl run {order} --sandbox --fail create_shipment=422",
         ],

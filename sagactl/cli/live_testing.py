@@ -14,7 +14,7 @@ from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.exit import Exit
 from sagactl.cli.input import example_input, fitting_input, gather_input
 from sagactl.cli.loading import load_definition
-from sagactl.cli.option import Format
+from sagactl.cli.option import Format, TestFormat
 from sagactl.cli.performance import Signals
 from sagactl.cli.printing import (
     Unprintable,
@@ -85,6 +85,21 @@ def live_test(wish: Wish, output: Format) -> Exit:
     if ended is not None:
         return ended
     return Exit.OK if contract.is_kept else Exit.FAILED
+
+
+def the_one_file(paths: Sequence[Path]) -> Path:
+    """The definition whose services are asked; Refused where several are named, or none."""
+    if len(paths) != 1:
+        raise Refused("--live asks the services of one definition: name its file")
+    return paths[0]
+
+
+def format_of(form: TestFormat) -> Format:
+    """How promises are printed; Refused for what only rehearsals are printed as."""
+    try:
+        return Format(form.value)
+    except ValueError:
+        raise Refused(f"--live prints a table, json or yaml, not {form}") from None
 
 
 def _prepared(wish: Wish) -> _Test:

@@ -24,6 +24,15 @@ class LintFormat(StrEnum):
     JUNIT = "junit"
 
 
+class TestFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    JUNIT = "junit"
+    HTML = "html"
+    MARKDOWN = "markdown"
+
+
 class GraphFormat(StrEnum):
     TREE = "tree"
     MERMAID = "mermaid"

@@ -1,4 +1,4 @@
-"""What `init` writes: a saga small enough to read in a minute, and a CI job that checks it."""
+"""What `init` writes: a saga small enough to read in a minute, its tests, and a CI job for both."""
 
 ORDER = """\
 # yaml-language-server: $schema=schema/saga.schema.json
@@ -59,6 +59,41 @@ steps:
 output: {payment_id: "${{ steps.process_payment.result.payment_id }}"}
 """
 
+TESTS = """\
+# yaml-language-server: $schema=schema/saga-test.schema.json
+#
+# What the saga of order.yaml does when its services misbehave: no network, no waiting.
+#   sagactl test
+
+tests:
+  - name: an order is paid and shipped
+    expect:
+      state: completed
+      calls: [reserve_inventory, process_payment, create_shipment]
+
+  - name: a refused shipment gives the money back, and then the stock
+    answers:
+      create_shipment: 422               # a status; or timeout, reset-after, 503x2, {json: …}
+    expect:
+      state: failed
+      error: {step: create_shipment, status: 422}
+      calls:
+        - reserve_inventory
+        - step: process_payment
+          json: {amount: 4200}
+        - create_shipment
+        - POST /charges/*/refund
+        - reserve_inventory.compensation
+      left: []                           # nothing of it stays in the world
+
+  - name: a charge whose reply is lost is not made twice
+    answers:
+      process_payment: [timeout, ok]     # one answer for each attempt
+    expect:
+      state: completed
+      steps: {process_payment: {status: completed, attempts: 2}}
+"""
+
 WORKFLOW = """\
 name: sagas
 on: [push, pull_request]
@@ -73,7 +108,12 @@ jobs:
         with: {python-version: "3.12"}
       - run: pip install sagactl
       - run: sagactl lint --strict .          # with annotations, as it knows where it runs
+      - run: sagactl test .
       - run: sagactl run order.yaml --sandbox
 """
 
-SCAFFOLD = {"order.yaml": ORDER, ".github/workflows/sagas.yml": WORKFLOW}
+SCAFFOLD = {
+    "order.yaml": ORDER,
+    "order.test.yaml": TESTS,
+    ".github/workflows/sagas.yml": WORKFLOW,
+}

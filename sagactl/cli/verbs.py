@@ -16,7 +16,7 @@ from sagactl.cli.option import Format
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to.", metavar="DIR")] = Path(),
 ) -> None:
-    """Write a definition, its schema for the editor, and a CI job to start from.
+    """Write a definition, its tests, schemas for the editor, and a CI job to start from.
 
     Example: sagactl init orders
     """
@@ -81,15 +81,17 @@ def plan(
     raise typer.Exit(defining.check_plan(file, check, output))
 
 
-def schema() -> None:
-    """Print the JSON Schema of definitions, for editors.
+def schema(
+    of_tests: Annotated[bool, typer.Option("--test", help="That of files of tests.")] = False,
+) -> None:
+    """Print the JSON Schema of definitions, or of files of tests, for editors.
 
     Example: sagactl schema > saga.schema.json
     """
     from sagactl.cli.printing import print_lines
-    from sagactl.definition.schema import schema_text
+    from sagactl.definition.schema import NAME, TEST_NAME, schema_text
 
-    print_lines(schema_text().splitlines())
+    print_lines(schema_text(TEST_NAME if of_tests else NAME).splitlines())
 
 
 def run(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sagactl.definition.builder import build
 from sagactl.definition.model import Request, Saga
-from sagactl.definition.shape import Fault, Path
-from sagactl.source.node import Entry, List, Map, Node, Scalar
+from sagactl.definition.shape import Fault, without
+from sagactl.source.node import Map, Scalar
 from sagactl.source.place import Source
 from sagactl.source.problem import (
     MAX_PROBLEMS,
@@ -199,7 +199,7 @@ def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
     unread = list(problems)
     problems += _new([fault.problem for fault in faults], unread)
     wrong = [fault for fault in faults if _is_error(fault.problem)]
-    sound = _without(node, wrong) if wrong else node
+    sound = without(node, (f.path for f in wrong if f.is_apart)) if wrong else node
     saga = None
     if isinstance(sound, Map) and (not wrong or not _still_wrong(sound, wrong)):
         saga, more = build(source, sound, family.child, family.document)
@@ -221,30 +221,6 @@ def _still_wrong(node: Map, faults: list[Fault]) -> bool:
     if not all(fault.is_apart for fault in faults):
         return True
     return any(_is_error(fault.problem) for fault in shape_faults(node))
-
-
-def _without(node: Node, faults: list[Fault]) -> Node:
-    """The tree without what is wrong in itself."""
-    return _pruned(node, (), {fault.path for fault in faults if fault.path and fault.is_apart})
-
-
-def _pruned(node: Node, path: Path, wrong: set[Path]) -> Node:
-    match node:
-        case Map():
-            entries = [
-                Entry(entry.key, _pruned(entry.value, (*path, entry.name), wrong))
-                for entry in node
-                if (*path, entry.name) not in wrong
-            ]
-            return Map(node.place, tuple(entries))
-        case List():
-            items = [
-                _pruned(item, (*path, index), wrong)
-                for index, item in enumerate(node.items)
-                if (*path, index) not in wrong
-            ]
-            return List(node.place, tuple(items))
-    return node
 
 
 def _new(problems: list[Problem], told: list[Problem]) -> list[Problem]:

@@ -1,8 +1,9 @@
 """The shape of a definition and of its input: what JSON Schema says, in our words.
 
-`schema/saga.schema.json` is the one source of truth for shape; this is the only door to the library
-that checks it. Nothing is ever fetched: a `$ref` leads inside the schema or nowhere. Whatever an
-input holds, the check ends: patterns take a bounded time, and references are counted.
+`schema/saga.schema.json` is the one source of truth for shape, `saga-test.schema.json` beside it
+that of files of tests; this is the only door to the library that checks them. Nothing is ever
+fetched: a `$ref` leads inside the schema or nowhere. Whatever an input holds, the check ends:
+patterns take a bounded time, and references are counted.
 """
 
 import json
@@ -24,6 +25,7 @@ from sagactl.source.place import Place
 from sagactl.source.problem import MAX_PROBLEMS, Problem, Severity
 
 NAME = "saga.schema.json"
+TEST_NAME = "saga-test.schema.json"
 # References followed for each value of an input: far more than a schema in its senses needs.
 STEPS_PER_VALUE = 50
 STEPS_AT_LEAST = 2000
@@ -41,11 +43,14 @@ class InputProblem:
 
 
 @cache
-def schema_text() -> str:
-    """The JSON Schema of definitions: beside this file in a wheel, in `schema/` in a checkout."""
-    beside = Path(__file__).with_name(NAME)
+def schema_text(name: str = NAME) -> str:
+    """The JSON Schema of definitions, or of files of tests.
+
+    It lies beside this file in a wheel, and in `schema/` in a checkout.
+    """
+    beside = Path(__file__).with_name(name)
     if not beside.exists():
-        beside = Path(__file__).parents[2] / "schema" / NAME
+        beside = Path(__file__).parents[2] / "schema" / name
     return beside.read_text(encoding="utf-8")
 
 
@@ -56,7 +61,17 @@ def check_shape(node: Node) -> list[Problem]:
 
 def shape_faults(node: Node) -> list[Fault]:
     """The same, each with the path to what is wrong; `input` apart, which has its own check."""
-    validator = _definition_validator()
+    found = faults_by(NAME, node)
+    schema = node.get("input") if isinstance(node, Map) else None
+    if isinstance(schema, Map) and len(found) <= MAX_PROBLEMS:
+        problems = check_input_schema(plain(schema), schema)
+        found.extend(Fault(("input",), problem, is_apart=True) for problem in problems)
+    return found
+
+
+def faults_by(name: str, node: Node) -> list[Fault]:
+    """Everything in a text that one of our own schemas does not allow."""
+    validator = _own_validator(name)
     # Two keywords can mind the same thing (a number is no text, and none of the words either).
     once: dict[tuple[Place, str], Fault] = {}
     for error in validator.iter_errors(plain(node)):
@@ -64,12 +79,7 @@ def shape_faults(node: Node) -> list[Fault]:
             once.setdefault((fault.problem.place, fault.problem.message), fault)
             if len(once) > MAX_PROBLEMS:
                 return [*once.values()]
-    found = list(once.values())
-    schema = node.get("input") if isinstance(node, Map) else None
-    if isinstance(schema, Map):
-        problems = check_input_schema(plain(schema), schema)
-        found.extend(Fault(("input",), problem, is_apart=True) for problem in problems)
-    return found
+    return list(once.values())
 
 
 def check_input(schema: Json, value: Json) -> list[InputProblem]:
@@ -163,7 +173,7 @@ def _deepest(error: Any) -> Any:
 
 
 @cache
-def _definition_validator() -> Any:
+def _own_validator(name: str) -> Any:
     from jsonschema import Draft202012Validator
     from referencing import Registry
 
@@ -172,7 +182,7 @@ def _definition_validator() -> Any:
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )  # fmt: skip
     kind = _extended({"pattern": _keyword(_fits_our_pattern)}, type_checker=types)
-    return kind(json.loads(schema_text()), registry=Registry())
+    return kind(json.loads(schema_text(name)), registry=Registry())
 
 
 def _extended(keywords: Mapping[str, Any], **more: Any) -> Any:

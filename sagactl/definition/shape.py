@@ -5,12 +5,12 @@ every mistake there: where a map may have unknown keys besides, `typeMessage` is
 validator's mistake comes in, problems go out. Nothing here knows which library found the mistake.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sagactl.definition.value import kind
-from sagactl.source.node import Json, Map, Node, Scalar, descend
+from sagactl.source.node import Entry, Json, List, Map, Node, Scalar, descend
 from sagactl.source.place import Place
 from sagactl.source.problem import Edit, Fix, Problem, nearest, surely_meant
 
@@ -69,6 +69,30 @@ def faults(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Iterator[F
         yield from _missing_keys(root, mistake, whole)
     else:
         yield _wrong_value(root, mistake)
+
+
+def without(node: Node, paths: Iterable[Path]) -> Node:
+    """The tree without what stands at these paths."""
+    return _pruned(node, (), {path for path in paths if path})
+
+
+def _pruned(node: Node, path: Path, wrong: set[Path]) -> Node:
+    match node:
+        case Map():
+            entries = [
+                Entry(entry.key, _pruned(entry.value, (*path, entry.name), wrong))
+                for entry in node
+                if (*path, entry.name) not in wrong
+            ]
+            return Map(node.place, tuple(entries))
+        case List():
+            items = [
+                _pruned(item, (*path, index), wrong)
+                for index, item in enumerate(node.items)
+                if (*path, index) not in wrong
+            ]
+            return List(node.place, tuple(items))
+    return node
 
 
 def _unknown_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Iterator[Fault]:
@@ -145,7 +169,7 @@ def _bad_name(root: Node, mistake: Mistake) -> Fault:
 def _wrong_value(root: Node, mistake: Mistake) -> Fault:
     path, value = mistake.path, mistake.value
     node = descend(root, path)
-    place, thing = node.place, _named(path)
+    place, thing = node.place, _named(path, mistake)
     said = mistake.schema
     says = said.get("errorMessage") or said.get("typeMessage") or _says(mistake)
     code = CODES.get(mistake.keyword, "wrong-value")
@@ -223,24 +247,27 @@ def _thing(root: Node, mistake: Mistake) -> str:
     """What a map is, as its author would call it."""
     path, title = mistake.path, str(mistake.schema.get("title", "map"))
     if not path:
-        return "the saga"
-    if title == "Step":
+        return f"the {title.lower()}"
+    if title in ("Step", "Test"):
         node = descend(root, path)
         name = node.get("name") if isinstance(node, Map) else None
         if isinstance(name, Scalar) and isinstance(name.value, str):
-            return f"step {shown(name.value)}"
-        return "a step"
+            return f"{title.lower()} {shown(name.value)}"
+        return f"a {title.lower()}"
     if title == "Service":
         return f"service {shown(path[-1])}"
+    if isinstance(path[-1], int):
+        return _named(path, mistake)
     owner = descend(root, path[:2]) if len(path) > 2 and path[0] == "steps" else None
     name = owner.get("name") if isinstance(owner, Map) else None
     of = f" of step {shown(name.value)}" if isinstance(name, Scalar) else ""
     return f'"{path[-1]}"{of}'
 
 
-def _named(path: Path) -> str:
+def _named(path: Path, mistake: Mistake) -> str:
     if not path:
-        return "a definition"
+        title = str(mistake.schema.get("title", "Saga"))
+        return "a definition" if title == "Saga" else f"a {title.lower()}"
     last = path[-1]
     if isinstance(last, str):
         return shown(last)

@@ -14,16 +14,13 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TypeAlias
-from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from sagactl import __version__
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.model import Auth, Idempotency, OutcomeKind, Tls
-from sagactl.definition.template import header_text
-from sagactl.machine.command import Call, Outcome, Phase
+from sagactl.definition.model import Auth, OutcomeKind, Tls
+from sagactl.machine.command import Call, Outcome
 from sagactl.participants.connection import Address
 from sagactl.participants.credentials import (
     MAX_TOKEN_REPLY,
@@ -33,18 +30,11 @@ from sagactl.participants.credentials import (
     NoToken,
 )
 from sagactl.participants.exchange import Exchange, read_reply, seen_of, timed_out, tokenless
+from sagactl.participants.heading import headers_of
 from sagactl.participants.outcome import Fault, FaultKind, Reply, Seen, classify
 from sagactl.participants.redaction import Redaction
 from sagactl.participants.tls import trust_of
-from sagactl.participants.trace import traceparent
 from sagactl.participants.transport import NO_USERINFO, Answer, Connections, Origin, origin_at
-
-USER_AGENT = f"sagactl/{__version__}"
-# What parts the stream, names the peer or asks for what is never decoded: not the author's to say.
-OURS_ALONE = frozenset({
-    "accept-encoding", "connection", "content-length", "expect", "host", "keep-alive",
-    "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-})  # fmt: skip
 
 _Asked: TypeAlias = tuple[str, str, list[tuple[str, str]], bytes | None]
 
@@ -95,7 +85,7 @@ class Web:
         """The same, with what was seen: a reply as it came, which nobody may be shown."""
         exchange = Exchange()
         try:
-            headers = self._headers(call, exchange)
+            headers, exchange.confidential = headers_of(call, self._secrets)
             seen = await self._attempt(call, headers, exchange)
         except ExpressionFailed as failure:
             seen = Fault(FaultKind.UNSENDABLE, f"a header cannot be sent: {failure.message}")
@@ -223,29 +213,6 @@ class Web:
             self._direct[key] = Connections(connect_to=self._connect_to, ssl_context=context)
         return self._direct[key]
 
-    def _headers(self, call: Call, exchange: Exchange) -> list[tuple[str, str]]:
-        """All the headers of an attempt but for what `auth` stands for."""
-        ours = _our_headers(call)
-        reserved = {name.lower(): value for name, value in ours}
-        headers = {
-            "user-agent": ("User-Agent", USER_AGENT),
-            "accept": ("Accept", "application/json"),
-        }
-        if call.sending.content_type is not None:
-            headers["content-type"] = ("Content-Type", call.sending.content_type)
-        scope = {**call.scope, "secrets": self._secrets}
-        for name, template in call.request.headers:
-            value = header_text(template, scope)
-            # A definition may spell out `Idempotency-Key: ${{ step.idempotency_key }}`.
-            if name.lower() in OURS_ALONE or reserved.get(name.lower(), value) != value:
-                words = f'the header "{name}" is set by sagactl and cannot be another'
-                raise ExpressionFailed(words, template.node.place)
-            if any(reference.path[0] == "secrets" for reference in template.references):
-                exchange.confidential += _told_by(value)
-            if name.lower() not in reserved:
-                headers[name.lower()] = (name, value)
-        return [*ours, *headers.values(), ("Accept-Encoding", "identity")]
-
     def _proxy(
         self, address: str, tls: Tls | None, *, fresh: bool, widened: bool
     ) -> httpx.AsyncBaseTransport | None:
@@ -268,29 +235,3 @@ class Web:
 def _auth(call: Call) -> Auth | None:
     service = call.request.service
     return None if service is None else service.auth
-
-
-def _told_by(value: str) -> list[str]:
-    """A header's value made of a secret tells it as well as the secret itself: `Basic …`."""
-    return [value, value.rpartition(" ")[2]]
-
-
-def _our_headers(call: Call) -> list[tuple[str, str]]:
-    """What every request carries, so that a service can tell a repetition and find its saga."""
-    idempotency = call.request.idempotency or Idempotency(keyed=False)
-    headers = [
-        (idempotency.header, call.key),
-        ("X-Correlation-ID", _visible(call.run_id)),
-        ("traceparent", traceparent(call)),
-        ("Saga-Step", _visible(call.step)),
-        ("Saga-Attempt", str(call.attempt)),
-    ]
-    if call.phase is Phase.COMPENSATION:
-        # With it a service can refuse an action that arrives after its own undo.
-        headers.append(("Saga-Action-Key", call.action_key))
-    return headers
-
-
-def _visible(text: str) -> str:
-    """The text as a header can carry it; what is no visible ASCII is percent-encoded."""
-    return quote(text, safe="!#$&'()*+,-./:;<=>?@[]^_`{|}~\"\\")

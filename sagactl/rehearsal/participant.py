@@ -54,7 +54,10 @@ SPOILT = (FaultKind.GARBAGE, FaultKind.CUT, FaultKind.OVERSIZED)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One call, understood. `key` is the call's own; `is_keyed` says whether it counts for much."""
+    """One call, understood. `key` is the call's own; `is_keyed` says whether it counts for much.
+
+    `answer` is what somebody else wants to be answered, where it is done.
+    """
 
     received: Received
     match: Match | None
@@ -64,6 +67,7 @@ class Turn:
     fault: Fault | None
     is_running: bool  # another call with the same key is still being worked on
     attempt: int | None = None
+    answer: Reply | None = None
 
     @property
     def service(self) -> str | None:
@@ -287,6 +291,8 @@ class Participant:
         return None
 
     def _done(self, turn: Turn, match: Match, seed: str) -> Made:
+        if turn.answer is not None:
+            return Made(turn.answer)
         names = recalled(match, turn.received, turn.saga)
         return self._replies.done(match.operation, names, seed)
 

@@ -10,10 +10,9 @@ from typing import Protocol
 from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.template import evaluate
 from sagactl.machine import event as e
-from sagactl.machine.command import Phase
-from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import deadline, in_flight, outstanding
 from sagactl.machine.plan import Plan, expanded
+from sagactl.machine.reason import reason
 from sagactl.machine.request import rfc3339, scope_of
 from sagactl.machine.run import Run, StepError
 from sagactl.machine.state import ENDED, SagaState, saga_state
@@ -89,27 +88,15 @@ def next_due_at(plan: Plan, run: Run) -> float | None:
 
 def run_error(plan: Plan, run: Run) -> dict[str, Json] | None:
     """Why the run is not completed: the step that is stuck, else the one that turned it back."""
-    if run.abandoned:
-        message = f"abandoned: {run.abandon_reason or 'no reason given'}"
-        return {"step": None, "phase": None, "status": None, "message": message}
-    plan = expanded(plan, run)
-    states = (S.STUCK, S.FAILED)
-    for wanted in states:
-        for name in plan.steps:
-            step = run.step(name)
-            if step.state is wanted and step.error is not None:
-                return _error(name, step.error)
-    for name in plan.steps:
-        step = run.step(name)
-        if step.assumed:
-            message = f"nobody could find out whether it took place: {step.action.detail}"
-            return _error(name, StepError(Phase.ACTION, step.action.status, message))
-    if run.deadline_passed:
-        return {"step": None, "phase": None, "status": None, "message": "the saga's time was up"}
-    if run.cancelled:
-        message = f"compensation was requested: {run.cancel_reason or 'no reason given'}"
-        return {"step": None, "phase": None, "status": None, "message": message}
-    return None
+    found = reason(plan, run)
+    if found is None:
+        return None
+    return {
+        "step": found.step,
+        "phase": None if found.phase is None else str(found.phase),
+        "status": found.status,
+        "message": found.message,
+    }
 
 
 def event_document(event: e.Event, input_schema: Json = None) -> dict[str, Json]:

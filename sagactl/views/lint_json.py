@@ -8,24 +8,26 @@ from sagactl.views.lint_report import Report
 
 
 def json_document(report: Report) -> list[dict[str, Json]]:
-    return [_problem(problem) for problem in report.problems]
+    return [problem_document(problem) for problem in report.problems]
 
 
-def _problem(problem: Problem) -> dict[str, Json]:
+def problem_document(problem: Problem) -> dict[str, Json]:
+    """A mistake with its place, what is wrong, and what would be right."""
     code = find_code(problem.code)
     return {
-        **_place(problem.place),
+        **place_document(problem.place),
         "severity": str(problem.severity),
         "code": problem.code,
         "number": code.number if code else None,
         "message": problem.message,
         "hint": problem.hint,
-        "related": [{**_place(r.place), "message": r.message} for r in problem.related],
+        "related": [{**place_document(r.place), "message": r.message} for r in problem.related],
         "fix": None if problem.fix is None else _fix(problem.fix),
     }
 
 
-def _place(place: Place) -> dict[str, Json]:
+def place_document(place: Place) -> dict[str, Json]:
+    """A place as names of a larger value."""
     return {
         "path": place.source.name,
         "line": place.line,
@@ -36,5 +38,5 @@ def _place(place: Place) -> dict[str, Json]:
 
 
 def _fix(fix: Fix) -> dict[str, Json]:
-    edits = [{**_place(edit.place), "text": edit.text} for edit in fix.edits]
+    edits = [{**place_document(edit.place), "text": edit.text} for edit in fix.edits]
     return {"title": fix.title, "edits": edits}

@@ -8,16 +8,15 @@ proven. A trouble that cannot befall a step is no test.
 from collections.abc import Iterator, Sequence
 
 from sagactl.machine.rehearsed import Cell, Finding, Judgement, Rehearsed
-from sagactl.views.junit import Case, Fault, Suite, junit_document
+from sagactl.views.junit import Case, Fault, Suite
 from sagactl.views.rehearsal_words import MEANING, holes, said_struck, verdict
 
 WHOLE = "every state was walked"
 
 
-def rehearsal_junit(rehearsed: Sequence[Rehearsed]) -> str:
-    """The whole document; it is ASCII, and ends with a line break."""
-    suites = [Suite(one.name, tuple(_cases(one)), seconds=one.seconds) for one in rehearsed]
-    return junit_document("sagactl test", suites)
+def rehearsal_suites(rehearsed: Sequence[Rehearsed]) -> list[Suite]:
+    """A suite for each definition."""
+    return [Suite(one.name, tuple(_cases(one)), seconds=one.seconds) for one in rehearsed]
 
 
 def _cases(one: Rehearsed) -> Iterator[Case]:

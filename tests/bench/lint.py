@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 from bench.report import Goal, goal_table, machine_words, spread, table
-from conftest import DEFINITIONS, ROOT
+from conftest import ROOT, SAGAS
 
 from sagactl.cli.linting import FEW, all_checked
 from sagactl.cli.loading import check_text
@@ -56,7 +56,7 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
 
 def written(folder: Path, count: int) -> list[Path]:
     """So many definitions, none the same as another."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(DEFINITIONS.glob("*.yaml"))]
+    texts = [path.read_text(encoding="utf-8") for path in SAGAS]
     texts = [text for text in texts if "saga: ./" not in text]
     files = [folder / f"d{number // 100}" / f"o{number}.yaml" for number in range(count)]
     for number, file in enumerate(files):

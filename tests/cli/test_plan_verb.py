@@ -6,14 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import DEFINITIONS, ROOT, Cli
+from conftest import DEFINITIONS, ROOT, SAGAS, Cli
 
 from sagactl.cli.loading import load_definition
 from sagactl.machine.plan import make_plan
 from sagactl.machine.rollback import foresee
 
 GOLDENS = ROOT / "tests" / "cases" / "plan"
-NAMES = sorted(path.stem for path in DEFINITIONS.glob("*.yaml"))
+NAMES = sorted(path.stem for path in SAGAS)
 REFUND = "    compensation: POST /charges/${{ result.payment_id }}/refund\n"
 
 
@@ -133,7 +133,7 @@ def undone(cli: Cli, name: str, at: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_real_run_undoes_what_was_foreseen(cli: Cli, name: str) -> None:
-    for path in DEFINITIONS.glob("*.yaml"):
+    for path in SAGAS:
         shutil.copy(path, cli.folder)
     foresight = foresee(make_plan(load_definition(DEFINITIONS / f"{name}.yaml")))
     for failure in foresight.failures:

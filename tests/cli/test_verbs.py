@@ -31,6 +31,10 @@ def test_init_writes_what_lints_clean_and_runs(cli: Cli) -> None:
     assert cli("lint", "--strict", "orders").status == 0
     again = cli("run", "orders/order.yaml", "--sandbox", "-o", "json")
     assert again.status == 0, again
+    tested = cli("test", "orders")
+    assert tested.status == 0, tested
+    assert "3 tests in 1 file: 3 passed" in tested.err
+    assert "sagactl test ." in (cli.folder / "orders/.github/workflows/sagas.yml").read_text()
     assert cli("init", "orders").status == 2
 
 

@@ -13,6 +13,7 @@ import pytest
 from conftest import DEFINITIONS, ROOT
 
 IN_PACKAGE = "sagactl/definition/saga.schema.json"
+TESTS_IN_PACKAGE = "sagactl/definition/saga-test.schema.json"
 CHECK = """
 import json, sys
 from sagactl.definition import schema
@@ -22,6 +23,7 @@ saga, problems = load(Source("order.yaml", open(sys.argv[1], encoding="utf-8").r
 print(json.dumps([schema.__file__, schema.schema_text(), saga.name if saga else None]))
 """
 WHOLE = (ROOT / "schema/saga.schema.json").read_text(encoding="utf-8")
+WHOLE_OF_TESTS = (ROOT / "schema/saga-test.schema.json").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def asked(path: Path, folder: Path) -> list[str]:
 def test_the_wheel_holds_the_schema_and_works(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read(IN_PACKAGE).decode() == WHOLE
+        assert archive.read(TESTS_IN_PACKAGE).decode() == WHOLE_OF_TESTS
         assert "sagactl/py.typed" in archive.namelist()
         archive.extractall(tmp_path / "installed")
     file, text, saga = asked(tmp_path / "installed", tmp_path)

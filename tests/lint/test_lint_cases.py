@@ -22,7 +22,8 @@ from sagactl.source.problem import Edit, Problem, Severity
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = ROOT / "tests" / "cases" / "lint"
-DEFINITIONS = sorted((ROOT / "definitions").rglob("*.yaml"))
+FILES = (ROOT / "definitions").rglob("*.yaml")
+DEFINITIONS = sorted(file for file in FILES if not file.match("*.test.yaml"))
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEFINITIONS, Cli
+from conftest import DEFINITIONS, SAGAS, Cli
 from views.story import Story, applied, plan_of
 from views.test_picture import EACH, FORK, WAY, family, named
 
@@ -48,10 +48,7 @@ def instances() -> Picture:
 
 
 def pictures() -> dict[str, Picture]:
-    shipped = {
-        path.name: picture(make_plan(load_definition(path)))
-        for path in sorted(DEFINITIONS.glob("*.yaml"))
-    }
+    shipped = {path.name: picture(make_plan(load_definition(path))) for path in SAGAS}
     return {
         **shipped,
         "awkward": picture(plan_of(AWKWARD)),

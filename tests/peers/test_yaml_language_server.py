@@ -159,6 +159,23 @@ def test_what_init_writes_has_no_squiggle(cli: Cli, editor: Editor, scaffold: st
     assert "the whole saga" in editor.hover(*place_of(text, "timeout: 15m"))
 
 
+def test_the_tests_that_init_writes_are_held_against_their_own_schema(
+    cli: Cli, editor: Editor
+) -> None:
+    assert cli("init", "orders3").status == 0
+    folder = cli.folder / "orders3"
+    text = (folder / "order.test.yaml").read_text(encoding="utf-8")
+    editor.open("order.test.yaml", text, folder)
+    assert editor.squiggles() == []
+    assert "left in the world" in editor.hover(*place_of(text, "left: []"))
+    slip = text.replace("create_shipment: 422 ", "create_shipment: timout ").replace(
+        "expect:", "expcet:", 1
+    )
+    editor.open("order.test.yaml", slip, folder)
+    lines = {line for line, _ in editor.squiggles()}
+    assert {place_of(slip, "timout")[0], place_of(slip, "expcet")[0]} <= lines
+
+
 @pytest.mark.parametrize(
     ("after", "indent", "wanted", "absent"),
     [

@@ -26,7 +26,7 @@ from views.rehearsal_sample import (
 from sagactl.machine.rehearsed import Judgement, Rehearsed, Trouble
 from sagactl.views.carets import visible
 from sagactl.views.rehearsal_json import rehearsal_document
-from sagactl.views.rehearsal_junit import WHOLE, rehearsal_junit
+from sagactl.views.rehearsal_junit import WHOLE
 from sagactl.views.rehearsal_markdown import rehearsal_markdown
 from sagactl.views.rehearsal_page import rehearsal_page
 from sagactl.views.rehearsal_words import MARKS
@@ -87,7 +87,7 @@ def test_json_tells_a_cell_with_its_findings_and_its_story() -> None:
 
 
 def junit_of(*rehearsed: Rehearsed) -> ElementTree.Element:
-    text = rehearsal_junit(rehearsed)
+    text = junit_document("sagactl test", rehearsal_suites(rehearsed))
     assert text.isascii()
     xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd").validate(text)
     return ElementTree.fromstring(text)

@@ -110,8 +110,7 @@ def test_what_is_stuck_by_design_has_a_line_that_says_how_to_see_it() -> None:
 def test_what_was_walked_is_told_in_one_line() -> None:
     lines = rehearsal_lines([sound()], colour=False, width=200)
     assert (
-        "4 steps · 1,234 states · 56,764 schedules · pairs of troubles, a crash among them"
-        " · 0.4 s"
+        "4 steps · 1,234 states · 56,764 schedules · pairs of troubles, a crash among them · 0.4 s"
     ) in lines
 
 

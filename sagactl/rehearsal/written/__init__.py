@@ -1,0 +1,1 @@
+"""Tests that people write: `order.test.yaml` beside `order.yaml`."""
