@@ -59,6 +59,20 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Options:
+    """What is typed for a live test alone."""
+
+    services: Sequence[str] | None
+    skip: Sequence[str] | None
+    yes: bool
+    inputs: Sequence[str] | None
+    input_file: str | None
+    verbose: bool
+    env_file: list[Path] | None
+    secrets_file: Path | None
+
+
+@dataclass(frozen=True)
 class _Test:
     """All that is needed to begin; whatever can be wrong with it was told by now."""
 
@@ -68,6 +82,39 @@ class _Test:
     targets: Targets
     skipped: frozenset[str]
     log: AttemptLog
+
+
+def live_test_of(paths: Sequence[Path], typed: Options, form: TestFormat) -> Exit:
+    """A live test as it is typed; Refused for several definitions, or a form it does not have."""
+    from sagactl.cli.env_file import add_environment
+
+    if len(paths) != 1:
+        raise Refused("--live asks the services of one definition: name its file")
+    try:
+        output = Format(form.value)
+    except ValueError:
+        raise Refused(f"--live prints a table, json or yaml, not {form}") from None
+    add_environment(typed.env_file or [])
+    wish = Wish(
+        paths[0],
+        typed.inputs or (),
+        typed.input_file,
+        typed.services or (),
+        typed.skip or (),
+        typed.secrets_file,
+        typed.yes,
+        typed.verbose,
+    )
+    return live_test(wish, output)
+
+
+def demand_none(typed: Options) -> None:
+    """Refuse what has no meaning where nothing is sent."""
+    names = ("--service", "--skip", "--yes", "-i", "--input-file", "-v", "--env-file")
+    given = dict(zip((*names, "--secrets-file"), vars(typed).values(), strict=True))
+    odd = next((name for name, value in given.items() if value), None)
+    if odd is not None:
+        raise Refused(f"{odd} goes with --live: without it nothing is sent")
 
 
 def live_test(wish: Wish, output: Format) -> Exit:
@@ -85,21 +132,6 @@ def live_test(wish: Wish, output: Format) -> Exit:
     if ended is not None:
         return ended
     return Exit.OK if contract.is_kept else Exit.FAILED
-
-
-def the_one_file(paths: Sequence[Path]) -> Path:
-    """The definition whose services are asked; Refused where several are named, or none."""
-    if len(paths) != 1:
-        raise Refused("--live asks the services of one definition: name its file")
-    return paths[0]
-
-
-def format_of(form: TestFormat) -> Format:
-    """How promises are printed; Refused for what only rehearsals are printed as."""
-    try:
-        return Format(form.value)
-    except ValueError:
-        raise Refused(f"--live prints a table, json or yaml, not {form}") from None
 
 
 def _prepared(wish: Wish) -> _Test:

@@ -81,43 +81,21 @@ def rehearse(
 ) -> None:
     """Rehearse every failure of a definition, without a network, and judge its compensations.
 
-    Every schedule of troubles and crashes is walked by the machine that runs sagas; a hole is told
-    by the shortest story that leads to it. Tests that are written beside definitions are played
-    too. Exit 1 where there is a hole, or something came otherwise. With --live, real services in a
-    staging environment are asked what they keep of what a saga relies on.
+    Every schedule of troubles and crashes is walked; a hole is told by the shortest story that
+    leads to it, exit 1. Tests written beside definitions are played too. With --live, real
+    services in a staging environment are asked what they keep of what a saga relies on.
 
     Example: sagactl test order.yaml --explain charge.unknown-done
     """
-    from sagactl.cli.env_file import add_environment
+    from sagactl.cli import live_testing, testing
 
-    if live:
-        from sagactl.cli import live_testing
-
-        add_environment(env_file or [])
-        wish = live_testing.Wish(
-            live_testing.the_one_file(paths or []), inputs or [], input_file, service or [],
-            skip or [], secrets_file, yes, verbose,
-        )  # fmt: skip
-        raise typer.Exit(live_testing.live_test(wish, live_testing.format_of(output)))
-    from sagactl.cli import testing
-    from sagactl.cli.refusal import Refused
-
-    asked = {"--service": service, "--skip": skip, "--yes": yes, "-i": inputs,
-             "--input-file": input_file, "-v": verbose, "--env-file": env_file,
-             "--secrets-file": secrets_file}  # fmt: skip
-    odd = [name for name, given in asked.items() if given]
-    if odd:
-        raise Refused(f"{odd[0]} goes with --live: without it nothing is sent")
-    asked_for = testing.Wish(
-        paths=paths,
-        word=word,
-        depth=depth,
-        max_states=max_states,
-        explain=explain,
-        coverage=coverage,
-        begun=begun,
-        reports=report or [],
-        state=state,
-        form=output,
+    sent = live_testing.Options(
+        service, skip, yes, inputs, input_file, verbose, env_file, secrets_file
     )
-    raise typer.Exit(testing.rehearse(asked_for))
+    if live:
+        raise typer.Exit(live_testing.live_test_of(paths or [], sent, output))
+    live_testing.demand_none(sent)
+    wish = testing.Wish(
+        paths, word, depth, max_states, explain, coverage, begun, report or [], state, output
+    )
+    raise typer.Exit(testing.rehearse(wish))

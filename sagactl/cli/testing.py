@@ -168,9 +168,9 @@ def _text(result: Result, form: TestFormat) -> str:
         case TestFormat.JUNIT:
             from sagactl.views.junit import junit_document
             from sagactl.views.rehearsal_junit import rehearsal_suites
-            from sagactl.views.tested_junit import tested_suites
+            from sagactl.views.tested_junit import written_suites
 
-            suites = [*rehearsal_suites(result.rehearsed), *tested_suites(result.written)]
+            suites = [*rehearsal_suites(result.rehearsed), *written_suites(result.written)]
             return junit_document("sagactl test", suites)
         case TestFormat.HTML:
             from sagactl.views.rehearsal_page import rehearsal_page

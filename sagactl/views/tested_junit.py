@@ -13,7 +13,7 @@ from sagactl.views.tested_text import CODE, failure_lines
 UNPLAYED = "every test was understood"
 
 
-def tested_suites(files: Sequence[TestedFile]) -> list[Suite]:
+def written_suites(files: Sequence[TestedFile]) -> list[Suite]:
     """A suite for each file."""
     return [Suite(file.name, tuple(_cases(file)), seconds=file.seconds) for file in files]
 

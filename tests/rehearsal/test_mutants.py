@@ -1,5 +1,6 @@
 """The machine sabotaged: the rehearsal of `definitions/` turns red for every bug in it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -46,9 +47,18 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def demand_red(folder: Path, mutant: Mutant) -> None:
-    told = run(sabotaged(folder, mutant), "-m", "sagactl", "test", "definitions")
-    assert "Traceback" not in told.stdout + told.stderr, told.stderr
-    assert told.returncode == 1, f"{mutant.name}: {mutant.why}\n{told.stdout}{told.stderr}"
+    # A bug may open more ways than there are in a sound machine; the first ones are enough to tell.
+    asked = ("test", "definitions", "--max-states", "2000", "-o", "json")
+    told = run(sabotaged(folder, mutant), "-m", "sagactl", *asked)
+    assert "Traceback" not in told.stderr, told.stderr
+    holes = [
+        finding
+        for rehearsed in json.loads(told.stdout)["rehearsals"]
+        for finding in rehearsed["findings"]
+        if finding["judgement"] == "hole"
+    ]
+    assert holes, f"{mutant.name}: {mutant.why}"
+    assert told.returncode == 1
 
 
 def test_there_are_enough_mutants_and_no_two_of_them_are_the_same() -> None:

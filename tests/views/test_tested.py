@@ -12,7 +12,7 @@ from sagactl.source.place import Place, Source
 from sagactl.source.problem import Problem
 from sagactl.views.junit import junit_document
 from sagactl.views.tested_json import json_document
-from sagactl.views.tested_junit import tested_suites
+from sagactl.views.tested_junit import written_suites
 from sagactl.views.tested_text import count_words, since, text_lines
 
 SCHEMAS = Path(__file__).parent.parent / "cases" / "schemas"
@@ -74,7 +74,7 @@ def test_a_time_is_said_with_hours_where_there_are_any(seconds: float, text: str
 
 
 def test_junit_is_what_jenkins_reads() -> None:
-    text = junit_document("sagactl test", tested_suites(FILES))
+    text = junit_document("sagactl test", written_suites(FILES))
     assert text.isascii()
     xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd").validate(text)
     root = ElementTree.fromstring(text)
