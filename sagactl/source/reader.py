@@ -18,13 +18,12 @@ import yaml
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Place, Source, lines_of, position_in
 from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, too_many
+from sagactl.source.quoting import quoted_line
 from sagactl.source.scalar import ScalarRejected, core_value, plain_value
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
-# No hint repeats a line that nobody would read; a pattern may look at it for long, too.
-LONGEST_SHOWN = 400
 
 # The pure parser tells of a mistake where the quick one does, or soon behind it.
 FURTHER = 2000
@@ -50,7 +49,6 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What YAML 1.2 does not let into a text at all (5.1), and what makes a text read as another.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
 def decode(content: bytes, name: str, manner: Manner = OWN) -> tuple[Source | None, list[Problem]]:
@@ -175,7 +173,7 @@ class _Building:
         line = lines_of(self._source.text)[event.start_mark.line]
         if event.tag == "!" and isinstance(event, yaml.ScalarEvent):
             message = 'quote the expression: YAML takes a leading "!" for a tag and drops it'
-            self._tell("quote-expression", place, message, _as_it_should_be(line))
+            self._tell("quote-expression", place, message, quoted_line(line))
         else:
             self._tell("yaml-tag", place, f'a tag ("{event.tag}") is not read here')
 
@@ -196,7 +194,7 @@ class _Building:
         line = lines_of(self._source.text)[event.start_mark.line] if "${{" in text else ""
         if " #" in line and text.rfind("${{") > text.rfind("}}"):
             message = 'quote the expression: " #" begins a comment and cuts it off'
-            self._tell("quote-expression", place, message, _as_it_should_be(line))
+            self._tell("quote-expression", place, message, quoted_line(line))
             return Scalar(place, text, raw)
         try:
             return Scalar(place, plain_value(text), raw)
@@ -274,7 +272,7 @@ def _syntax_problem(source: Source, error: yaml.YAMLError) -> Problem:
             end = len(line.rstrip())
             place = Place(source, number + 1, found + 1, number + 1, max(end, found + 3) + 1)
             message = "quote the expression: YAML reads something else in it"
-            return Problem("quote-expression", place, message, _as_it_should_be(line))
+            return Problem("quote-expression", place, message, quoted_line(line))
     words = str(getattr(error, "problem", None) or "this is not YAML")
     if "\t" in (lines[mark.line] if mark.line < len(lines) else ""):
         words = "a tab cannot indent YAML: use spaces"
@@ -299,22 +297,3 @@ def _said_better(source: Source, error: yaml.YAMLError) -> yaml.YAMLError:
 def _is_quoted(line: str, at: int) -> bool:
     before = line[:at]
     return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
-
-
-def _as_it_should_be(line: str) -> str:
-    """The line with its expression quoted."""
-    if len(line) > LONGEST_SHOWN:
-        return "write it in quotes"
-    found = re.match(r"(\s*(?:- +)*(?:[\w.-]+|\"[^\"]*\"):\s+|\s*- +)(.*?)\s*$", line)
-    if found is None:
-        return f"write: {_EXPRESSION.sub(lambda e: _quoted(e.group()), line).strip()}"
-    head, value = found.groups()
-    if value.startswith(("[", "{")):
-        return f"write: {(head + _EXPRESSION.sub(lambda e: _quoted(e.group()), value)).strip()}"
-    return f"write: {(head + _quoted(value)).strip()}"
-
-
-def _quoted(text: str) -> str:
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
