@@ -20,6 +20,7 @@ from sagactl.source.place import Place, Source, lines_of, position_in
 from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, too_many
 from sagactl.source.quoting import quoted_line
 from sagactl.source.scalar import ScalarRejected, core_value, plain_value
+from sagactl.source.syntax import Told, syntax_problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
@@ -87,7 +88,7 @@ def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Proble
     except _TooMuch:
         return None, building.problems
     except yaml.YAMLError as error:
-        problem = _syntax_problem(source, error)
+        problem = syntax_problem(source, _said_better(source, error))
         # The half of an expression that was read before the error is the same mistake.
         before = [p for p in building.problems if p.place.line != problem.place.line]
         return None, [*before, problem]
@@ -256,44 +257,21 @@ class _Building:
         self.problems.append(Problem(code, place, message, hint))
 
 
-def _syntax_problem(source: Source, error: yaml.YAMLError) -> Problem:
-    """A syntax error in words; where an unquoted expression is behind it, that is what is said."""
-    error = _said_better(source, error)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is None:
-        return Problem("yaml-syntax", Place(source, 1, 1, 1, 2), "this is not YAML")
-    place = Place(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-    lines = lines_of(source.text)
-    context = getattr(error, "context_mark", None)
-    for number in dict.fromkeys((mark.line, mark.line - 1, context.line if context else mark.line)):
-        line = lines[number] if 0 <= number < len(lines) else ""
-        found = line.find("${{")
-        if found >= 0 and not _is_quoted(line, found):
-            end = len(line.rstrip())
-            place = Place(source, number + 1, found + 1, number + 1, max(end, found + 3) + 1)
-            message = "quote the expression: YAML reads something else in it"
-            return Problem("quote-expression", place, message, quoted_line(line))
-    words = str(getattr(error, "problem", None) or "this is not YAML")
-    if "\t" in (lines[mark.line] if mark.line < len(lines) else ""):
-        words = "a tab cannot indent YAML: use spaces"
-    return Problem("yaml-syntax", place, words)
+def _said_better(source: Source, error: Any) -> Told:
+    """What the pure parser says, whose words are clearer; it is slow, so only for small files."""
+    if _Loader is not yaml.SafeLoader and len(source.text) <= 100_000:
+        mark = getattr(error, "problem_mark", None)
+        until = len(source.text) if mark is None else mark.index + FURTHER
+        try:
+            for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
+                if event.start_mark is not None and event.start_mark.index > until:
+                    break
+        except yaml.YAMLError as better:
+            error = better
+    at, began = (_counted(getattr(error, f"{name}_mark", None)) for name in ("problem", "context"))
+    said = getattr(error, "problem", None) or "this is not YAML"
+    return Told(str(said), at or began, str(getattr(error, "context", None) or ""), began)
 
 
-def _said_better(source: Source, error: yaml.YAMLError) -> yaml.YAMLError:
-    """The pure parser's error, whose words are clearer; it is slow, so only for small files."""
-    if _Loader is yaml.SafeLoader or len(source.text) > 100_000:
-        return error
-    mark = getattr(error, "problem_mark", None)
-    until = len(source.text) if mark is None else mark.index + FURTHER
-    try:
-        for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
-            if event.start_mark is not None and event.start_mark.index > until:
-                break
-    except yaml.YAMLError as better:
-        return better
-    return error
-
-
-def _is_quoted(line: str, at: int) -> bool:
-    before = line[:at]
-    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+def _counted(mark: Any) -> tuple[int, int] | None:
+    return None if mark is None else (mark.line + 1, mark.column + 1)
