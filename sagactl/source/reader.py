@@ -88,6 +88,8 @@ def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Proble
     except _TooMuch:
         return None, building.problems
     except yaml.YAMLError as error:
+        if "nesting depth" in str(getattr(error, "problem", None)):
+            return None, _too_deep(source, manner, error)
         problem = syntax_problem(source, _said_better(source, error))
         # The half of an expression that was read before the error is the same mistake.
         before = [p for p in building.problems if p.place.line != problem.place.line]
@@ -255,6 +257,25 @@ class _Building:
 
     def _tell(self, code: str, place: Place, message: str, hint: str | None = None) -> None:
         self.problems.append(Problem(code, place, message, hint))
+
+
+def _too_deep(source: Source, manner: Manner, error: Any) -> list[Problem]:
+    """What is told where the parser itself gives up (libyaml does from 0.2.6 on).
+
+    It reads ahead, so what it had not told by then is told of the text up to that place.
+    """
+    building = _Building(source, manner)
+    try:
+        for event in yaml.parse(source.text[: error.problem_mark.index], Loader=_Loader):
+            building.take(event)
+    except (_TooMuch, yaml.YAMLError):
+        pass
+    if not any(problem.code == "nested-too-deep" for problem in building.problems):
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        place = Place(source, line, column, line, column + 1)
+        message = f"nested deeper than {MAX_DEPTH}"
+        building.problems.append(Problem("nested-too-deep", place, message))
+    return building.problems
 
 
 def _said_better(source: Source, error: Any) -> Told:
