@@ -13,6 +13,7 @@ from sagactl.lint.rule import Rule
 from sagactl.lint.rules import (
     accepted_as_done,
     broken_document,
+    child_past_pivot,
     chosen_host,
     constant_condition,
     default_misfit,
@@ -70,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     chosen_host.RULE,
     pivot_place.RULE,
     unsaid_hold.RULE,
+    child_past_pivot.RULE,
     undo_needs_result.RULE,
     status_word.RULE,
     default_misfit.RULE,

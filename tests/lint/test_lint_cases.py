@@ -179,6 +179,7 @@ def test_what_keeps_a_saga_from_working_is_an_error_and_the_rest_a_warning() -> 
         "secret-misplaced",
         "pivot-place",
         "unsaid-hold",
+        "child-past-pivot",
         "undo-needs-result",
         "broken-document",
         "unknown-operation",

@@ -10,8 +10,12 @@ from sagactl.source.place import Source
 from sagactl.source.problem import Problem
 
 
-def told(text: str) -> list[Problem]:
-    saga, problems = load(Source("saga.yaml", text), lambda name: f"no {name}")
+def told(text: str, **beside: str) -> list[Problem]:
+    def fetch(name: str) -> Source | str:
+        text = beside.get(name.removesuffix(".yaml"))
+        return f"no {name}" if text is None else Source(name, text)
+
+    saga, problems = load(Source("saga.yaml", text), fetch)
     assert saga is not None, problems
     return lint(saga)
 
@@ -106,3 +110,44 @@ def test_an_undo_on_suspicion_may_not_need_a_result(read: str, found: list[str])
     assert codes(text) == found
     looked_up = text.replace("    action:", "    lookup: GET /charges\n    action:")
     assert codes(looked_up) == []
+
+
+CHILD = """\
+saga: parcel
+services:
+  post: {url: "https://post.example", idempotency: none}
+steps:
+  - name: announce
+    service: post
+    action: POST /parcels
+    compensation: {request: DELETE /parcels, success: [2xx, 404]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", ["child-past-pivot"]),
+        ("idempotency: none", "idempotency: key", []),
+        ("    action:", "    lookup: GET /parcels\n    action:", []),
+        ("    action:", "    on_unknown: hold\n    action:", []),
+        # Held wherever it runs: that is told in its own file.
+        ("DELETE", "PATCH", ["broken-saga"]),
+    ],
+)
+def test_a_sub_saga_past_the_pivot_may_not_count_on_an_undo(
+    old: str, new: str, found: list[str]
+) -> None:
+    parent = HELD.replace("service: shop, action: PUT /parcels", "action: {saga: child.yaml}")
+    parent = parent.replace("idempotency: none", "idempotency: key")
+    problems = told(parent, child=CHILD.replace(old, new))
+    assert [problem.code for problem in problems] == found
+
+
+def test_a_sub_saga_within_one_past_the_pivot_is_looked_into_too() -> None:
+    parent = HELD.replace("service: shop, action: PUT /parcels", "action: {saga: middle.yaml}")
+    parent = parent.replace("idempotency: none", "idempotency: key")
+    middle = "saga: middle\nsteps: [{name: one, action: {saga: child.yaml}}]\n"
+    (problem,) = told(parent, child=CHILD, middle=middle)
+    assert problem.code == "child-past-pivot"
+    assert problem.related[0].place.source.name == "child.yaml"
