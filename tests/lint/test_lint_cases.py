@@ -178,6 +178,7 @@ def test_what_keeps_a_saga_from_working_is_an_error_and_the_rest_a_warning() -> 
         "maybe-skipped",
         "secret-misplaced",
         "pivot-place",
+        "unreachable-step",
         "unsaid-hold",
         "child-past-pivot",
         "undo-needs-result",

@@ -151,3 +151,38 @@ def test_a_sub_saga_within_one_past_the_pivot_is_looked_into_too() -> None:
     (problem,) = told(parent, child=CHILD, middle=middle)
     assert problem.code == "child-past-pivot"
     assert problem.related[0].place.source.name == "child.yaml"
+
+
+ASLEEP = """\
+saga: order
+timeout: 1h
+input: {properties: {slow: {type: boolean}, all: {type: array}}}
+services:
+  shop: {url: "https://shop.example"}
+steps:
+  - {name: wait, when: "${{ input.slow && size(input.all) > 0 }}", action: {sleep: 2h}}
+  - {name: pay, service: shop, action: PUT /charges, compensation: none}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", ["saga-timeout"]),
+        ("when:", "for_each: [a, b], when:", ["saga-timeout"]),
+        ('when: "${{ input.slow && size(input.all) > 0 }}"', 'for_each: "${{ input.all }}"', ["saga-timeout", "unused-input"]),
+        ('when: "${{ input.slow && size(input.all) > 0 }}"', "for_each: [1]", ["unused-input"] * 2 + ["unreachable-step"]),
+        ("sleep: 2h", "sleep: 30m", []),
+    ],
+)  # fmt: skip
+def test_only_a_sleep_that_no_run_leaves_out_makes_a_step_unreachable(
+    old: str, new: str, found: list[str]
+) -> None:
+    assert codes(ASLEEP.replace(old, new)) == found
+
+
+def test_the_timeout_is_told_as_too_short_where_nothing_is_unreachable() -> None:
+    """The last step sleeps: it is reached, and never through."""
+    steps = ASLEEP.splitlines(keepends=True)
+    text = "".join((*steps[:6], steps[7], steps[6]))
+    assert codes(text) == ["saga-timeout"]
