@@ -186,3 +186,31 @@ def test_the_timeout_is_told_as_too_short_where_nothing_is_unreachable() -> None
     steps = ASLEEP.splitlines(keepends=True)
     text = "".join((*steps[:6], steps[7], steps[6]))
     assert codes(text) == ["saga-timeout"]
+
+
+UNDONE_BEFORE = """\
+saga: order
+services:
+  shop: {url: "https://shop.example"}
+steps:
+  - name: reserve
+    service: shop
+    action: PUT /reservations
+    compensation: "PUT /cancelled/${{ steps.pay.result.id }}"
+  - {name: pay, service: shop, action: PUT /charges, compensation: none}
+"""
+
+
+def test_an_undo_that_reads_what_is_undone_before_it_is_told_so() -> None:
+    (problem,) = told(UNDONE_BEFORE)
+    assert problem.code == "not-before"
+    assert '"pay", which is undone before it, or never ran' in problem.message
+    asked = "has(steps.pay.result) ? steps.pay.result.id : 0"
+    assert codes(UNDONE_BEFORE.replace("steps.pay.result.id", asked)) == []
+    beside = UNDONE_BEFORE.replace("name: pay,", "name: pay, needs: [],")
+    assert '"pay", which may never have run' in told(beside)[0].message
+
+
+def test_a_status_is_found_however_deep_in_an_expression() -> None:
+    text = UNDONE_BEFORE.replace("steps.pay.result.id", "size([1, steps.pay.status == 'paid'])")
+    assert codes(text) == ["status-word"]
