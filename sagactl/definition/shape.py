@@ -162,7 +162,7 @@ def _wrong_value(root: Node, mistake: Mistake) -> Fault:
     elif mistake.keyword in BOUNDS and "errorMessage" not in mistake.schema:
         message = f"{thing} must be {BOUNDS[mistake.keyword]} {mistake.wanted}, not {value}"
     else:
-        message = f"{thing} {says}, not {shown(value)}"
+        message = f"{thing} {says}, not {_found(mistake)}"
         hint = _hint(mistake)
     if mistake.keyword == "enum":
         close = nearest(str(value), [str(word) for word in mistake.wanted])
@@ -200,6 +200,15 @@ def _hint(mistake: Mistake) -> str | None:
     if key == ("version",) and isinstance(value, float):
         return "write it in quotes"
     return None
+
+
+def _found(mistake: Mistake) -> str:
+    """What stands there: a number itself, where another one would have been right."""
+    value = mistake.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and mistake.keyword not in ("type", "enum") and len(str(value)) <= SHOWN:
+        return str(value)
+    return shown(value)
 
 
 def shown(value: Json) -> str:
