@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sagactl.definition.expression import Member, Name
 from sagactl.definition.model import Saga, Sleep, Step, SubSaga
+from sagactl.definition.synonym import VALUES
 from sagactl.definition.template import Hole
 from sagactl.lint.rule import meant
 from sagactl.lint.spot import Part, Phase, Spot
@@ -90,7 +91,8 @@ def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
     if root not in known:
         if root in ELSEWHERE:
             return Wrong(f'"{root}" is not known in {spot}: {ELSEWHERE[root]}')
-        message = f'"{root}" is no name in expressions{meant(root, known)}'
+        right = f'; did you mean "{VALUES[root]}"?' if root in VALUES else meant(root, known)
+        message = f'"{root}" is no name in expressions{right}'
         return Wrong(message, allowed=known)
     match root:
         case "env":

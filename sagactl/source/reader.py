@@ -202,7 +202,10 @@ class _Building:
         try:
             return Scalar(place, plain_value(text), raw)
         except ScalarRejected as error:
-            self._tell("yaml-trap", place, str(error), f'write "{text}" in quotes if it is text')
+            hint = f'write "{text}" in quotes if it is text'
+            if error.meaning in ("true", "false"):
+                hint = f'write {error.meaning}, or "{text}" in quotes if it is text'
+            self._tell("yaml-trap", place, str(error), hint)
             return Scalar(place, text, raw)
 
     def _close(self, event: Any) -> Node:
