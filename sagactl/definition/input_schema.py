@@ -109,7 +109,8 @@ def _unknown_keyword(name: str, place: Place) -> Iterator[Problem]:
         return
     meant = f'; did you mean "{close}"?' if close else ""
     message = f'"{name}" is no keyword of JSON Schema, so it checks nothing{meant}'
-    yield Problem("unknown-keyword", place, message, severity=Severity.WARNING)
+    hint = None if close else 'what the input has stands below "properties"'
+    yield Problem("unknown-keyword", place, message, hint, Severity.WARNING)
 
 
 def _has_patterns(root: Map) -> bool:

@@ -22,6 +22,7 @@ from sagactl.definition.expression import (
     Unary,
     children,
 )
+from sagactl.definition.synonym import CALLS, OPERATORS
 from sagactl.source.node import Json
 from sagactl.source.problem import nearest
 
@@ -192,7 +193,9 @@ class _Parser:
         tree = self._expression(0)
         if self._next.kind != "end":
             token = self._next
-            raise _reject(f'"{token.value}" is not expected here', token.start, token.end)
+            meant = OPERATORS.get(str(token.value))
+            said = f'; did you mean "{meant}"?' if meant else ""
+            raise _reject(f'"{token.value}" is not expected here{said}', token.start, token.end)
         return tree
 
     @property
@@ -324,7 +327,7 @@ class _Parser:
         if word in METHODS or word in MACROS:
             message = f'"{word}" is written behind what it asks, as in input.name.{word}(…)'
             return ExpressionRejected("unknown-function", message, name.start, name.end)
-        close = nearest(word, known)
+        close = CALLS.get(word) or nearest(word, known)
         meant = f'; did you mean "{close}"?' if close else f": there are {', '.join(known)}"
         message = f'there is no function "{word}"{meant}'
         return ExpressionRejected("unknown-function", message, name.start, name.end)

@@ -18,13 +18,13 @@ import yaml
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Place, Source, lines_of, position_in
 from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, too_many
+from sagactl.source.quoting import quoted_line
 from sagactl.source.scalar import ScalarRejected, core_value, plain_value
+from sagactl.source.syntax import Told, syntax_problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
-# No hint repeats a line that nobody would read; a pattern may look at it for long, too.
-LONGEST_SHOWN = 400
 
 # The pure parser tells of a mistake where the quick one does, or soon behind it.
 FURTHER = 2000
@@ -50,7 +50,6 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What YAML 1.2 does not let into a text at all (5.1), and what makes a text read as another.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
 def decode(content: bytes, name: str, manner: Manner = OWN) -> tuple[Source | None, list[Problem]]:
@@ -89,7 +88,9 @@ def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Proble
     except _TooMuch:
         return None, building.problems
     except yaml.YAMLError as error:
-        problem = _syntax_problem(source, error)
+        if "nesting depth" in str(getattr(error, "problem", None)):
+            return None, _too_deep(source, manner, error)
+        problem = syntax_problem(source, _said_better(source, error))
         # The half of an expression that was read before the error is the same mistake.
         before = [p for p in building.problems if p.place.line != problem.place.line]
         return None, [*before, problem]
@@ -175,7 +176,7 @@ class _Building:
         line = lines_of(self._source.text)[event.start_mark.line]
         if event.tag == "!" and isinstance(event, yaml.ScalarEvent):
             message = 'quote the expression: YAML takes a leading "!" for a tag and drops it'
-            self._tell("quote-expression", place, message, _as_it_should_be(line))
+            self._tell("quote-expression", place, message, quoted_line(line))
         else:
             self._tell("yaml-tag", place, f'a tag ("{event.tag}") is not read here')
 
@@ -196,12 +197,15 @@ class _Building:
         line = lines_of(self._source.text)[event.start_mark.line] if "${{" in text else ""
         if " #" in line and text.rfind("${{") > text.rfind("}}"):
             message = 'quote the expression: " #" begins a comment and cuts it off'
-            self._tell("quote-expression", place, message, _as_it_should_be(line))
+            self._tell("quote-expression", place, message, quoted_line(line))
             return Scalar(place, text, raw)
         try:
             return Scalar(place, plain_value(text), raw)
         except ScalarRejected as error:
-            self._tell("yaml-trap", place, str(error), f'write "{text}" in quotes if it is text')
+            hint = f'write "{text}" in quotes if it is text'
+            if error.meaning in ("true", "false"):
+                hint = f'write {error.meaning}, or "{text}" in quotes if it is text'
+            self._tell("yaml-trap", place, str(error), hint)
             return Scalar(place, text, raw)
 
     def _close(self, event: Any) -> Node:
@@ -258,63 +262,40 @@ class _Building:
         self.problems.append(Problem(code, place, message, hint))
 
 
-def _syntax_problem(source: Source, error: yaml.YAMLError) -> Problem:
-    """A syntax error in words; where an unquoted expression is behind it, that is what is said."""
-    error = _said_better(source, error)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is None:
-        return Problem("yaml-syntax", Place(source, 1, 1, 1, 2), "this is not YAML")
-    place = Place(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-    lines = lines_of(source.text)
-    context = getattr(error, "context_mark", None)
-    for number in dict.fromkeys((mark.line, mark.line - 1, context.line if context else mark.line)):
-        line = lines[number] if 0 <= number < len(lines) else ""
-        found = line.find("${{")
-        if found >= 0 and not _is_quoted(line, found):
-            end = len(line.rstrip())
-            place = Place(source, number + 1, found + 1, number + 1, max(end, found + 3) + 1)
-            message = "quote the expression: YAML reads something else in it"
-            return Problem("quote-expression", place, message, _as_it_should_be(line))
-    words = str(getattr(error, "problem", None) or "this is not YAML")
-    if "\t" in (lines[mark.line] if mark.line < len(lines) else ""):
-        words = "a tab cannot indent YAML: use spaces"
-    return Problem("yaml-syntax", place, words)
+def _too_deep(source: Source, manner: Manner, error: Any) -> list[Problem]:
+    """What is told where the parser itself gives up (libyaml does from 0.2.6 on).
 
-
-def _said_better(source: Source, error: yaml.YAMLError) -> yaml.YAMLError:
-    """The pure parser's error, whose words are clearer; it is slow, so only for small files."""
-    if _Loader is yaml.SafeLoader or len(source.text) > 100_000:
-        return error
-    mark = getattr(error, "problem_mark", None)
-    until = len(source.text) if mark is None else mark.index + FURTHER
+    It reads ahead, so what it had not told by then is told of the text up to that place.
+    """
+    building = _Building(source, manner)
     try:
-        for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
-            if event.start_mark is not None and event.start_mark.index > until:
-                break
-    except yaml.YAMLError as better:
-        return better
-    return error
+        for event in yaml.parse(source.text[: error.problem_mark.index], Loader=_Loader):
+            building.take(event)
+    except (_TooMuch, yaml.YAMLError):
+        pass
+    if not any(problem.code == "nested-too-deep" for problem in building.problems):
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        place = Place(source, line, column, line, column + 1)
+        message = f"nested deeper than {MAX_DEPTH}"
+        building.problems.append(Problem("nested-too-deep", place, message))
+    return building.problems
 
 
-def _is_quoted(line: str, at: int) -> bool:
-    before = line[:at]
-    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+def _said_better(source: Source, error: Any) -> Told:
+    """What the pure parser says, whose words are clearer; it is slow, so only for small files."""
+    if _Loader is not yaml.SafeLoader and len(source.text) <= 100_000:
+        mark = getattr(error, "problem_mark", None)
+        until = len(source.text) if mark is None else mark.index + FURTHER
+        try:
+            for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
+                if event.start_mark is not None and event.start_mark.index > until:
+                    break
+        except yaml.YAMLError as better:
+            error = better
+    at, began = (_counted(getattr(error, f"{name}_mark", None)) for name in ("problem", "context"))
+    said = getattr(error, "problem", None) or "this is not YAML"
+    return Told(str(said), at or began, str(getattr(error, "context", None) or ""), began)
 
 
-def _as_it_should_be(line: str) -> str:
-    """The line with its expression quoted."""
-    if len(line) > LONGEST_SHOWN:
-        return "write it in quotes"
-    found = re.match(r"(\s*(?:- +)*(?:[\w.-]+|\"[^\"]*\"):\s+|\s*- +)(.*?)\s*$", line)
-    if found is None:
-        return f"write: {_EXPRESSION.sub(lambda e: _quoted(e.group()), line).strip()}"
-    head, value = found.groups()
-    if value.startswith(("[", "{")):
-        return f"write: {(head + _EXPRESSION.sub(lambda e: _quoted(e.group()), value)).strip()}"
-    return f"write: {(head + _quoted(value)).strip()}"
-
-
-def _quoted(text: str) -> str:
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+def _counted(mark: Any) -> tuple[int, int] | None:
+    return None if mark is None else (mark.line + 1, mark.column + 1)

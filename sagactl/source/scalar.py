@@ -33,7 +33,14 @@ Value = bool | int | float | str | None
 
 
 class ScalarRejected(ValueError):
-    """A plain scalar that YAML readers disagree about, or that no JSON number can hold."""
+    """A plain scalar that YAML readers disagree about, or that no JSON number can hold.
+
+    `meaning` is what others take it for, where they do.
+    """
+
+    def __init__(self, message: str, meaning: str | None = None) -> None:
+        super().__init__(message)
+        self.meaning = meaning
 
 
 def plain_value(text: str) -> Value:
@@ -50,7 +57,7 @@ def plain_value(text: str) -> Value:
         return int(text)
     for trap, meaning in _TRAPS:
         if trap.match(text):
-            raise ScalarRejected(f'other YAML readers take "{text}" for {meaning}')
+            raise ScalarRejected(f'other YAML readers take "{text}" for {meaning}', meaning)
     if _FLOAT.match(text):
         value = float(text)
         if value in (float("inf"), float("-inf")):
