@@ -45,9 +45,19 @@ def test_help_imports_no_heavy_library(cli: Cli, arguments: list[str]) -> None:
     assert not imported(cli, *arguments) & set(LATER)
 
 
-def test_lint_imports_no_http_no_state_and_no_rich(cli: Cli) -> None:
-    modules = imported(cli, "lint", str(DEFINITIONS / "order.yaml"))
-    assert not modules & {"httpx", "h11", "tinydb", "rich", "asyncio"}
+@pytest.mark.parametrize("name", ["order", "basket", "parcel", "transfer", "trip"])
+def test_lint_imports_no_http_no_state_no_rich_and_for_what_is_sound_no_validator(
+    cli: Cli, name: str
+) -> None:
+    modules = imported(cli, "lint", str(DEFINITIONS / f"{name}.yaml"))
+    assert not modules & {
+        "httpx", "h11", "tinydb", "rich", "asyncio", "jsonschema", "referencing",
+    }  # fmt: skip
+
+
+def test_plan_of_what_is_sound_imports_no_validator(cli: Cli) -> None:
+    modules = imported(cli, "plan", str(DEFINITIONS / "order.yaml"))
+    assert not modules & {"httpx", "h11", "tinydb", "asyncio", "jsonschema", "referencing"}
 
 
 def test_schema_reads_a_file_and_no_more(cli: Cli) -> None:
