@@ -5,7 +5,7 @@ Every mistake is told with the offsets it stands at. Nothing here evaluates.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sagactl.definition.expression import (
     Apply,
@@ -87,8 +87,7 @@ def _check_height(tree: Tree) -> None:
     raise _reject(f"a chain of more than {MAX_HEIGHT} parts", tree.start, tree.end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str  # number, text, name, operator, end
     value: Json
     start: int

@@ -6,7 +6,7 @@ Nothing here knows what a saga is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sagactl.source.place import Place
 
@@ -18,8 +18,7 @@ Json: TypeAlias = Any
 SHORT = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value; `raw` is the slice of the source it was read from, quotes included."""
 
     place: Place
@@ -33,8 +32,7 @@ class List:
     items: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     key: Scalar
     value: "Node"
 
