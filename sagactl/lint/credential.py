@@ -30,6 +30,11 @@ _KNOWN = re.compile(
     r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*|"  # a JSON Web Token
     r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----)"
 )
+# Each of those begins with one of these: to look for them is much quicker, and mostly enough.
+_MARKS = (
+    "sk_", "rk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA",
+    "xox", "AIza", "SG.", "npm_", "pypi-", "eyJ", "-----BEGIN ",
+)  # fmt: skip
 _SCHEME = re.compile(r"(?i)\s*(?:bearer|basic|token|apikey|digest|negotiate)\b\s*")
 _RANDOM = re.compile(r"[0-9A-Za-z+/_=-]{20,}")
 # What people write in place of a secret.
@@ -57,8 +62,9 @@ def is_credential_header(name: str) -> bool:
 
 def known_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Where keys stand that their issuers have made recognizable, as offsets."""
-    for found in _KNOWN.finditer(text):
-        yield found.span()
+    if any(mark in text for mark in _MARKS):
+        for found in _KNOWN.finditer(text):
+            yield found.span()
 
 
 def is_literal_credential(text: str) -> bool:
