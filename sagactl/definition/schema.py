@@ -19,8 +19,6 @@ from typing import Any
 from sagactl.definition.acceptance import Check, Manner, acceptance
 from sagactl.definition.input_schema import are_different, is_multiple, unsafe
 from sagactl.definition.input_words import input_message, unknown_type, unsendable
-from sagactl.definition.pattern import FUEL, PatternTooCostly, matched
-from sagactl.definition.pattern_text import PatternRejected
 from sagactl.definition.shape import Fault, Mistake, faults
 from sagactl.source.node import Json, List, Map, Node, descend, plain
 from sagactl.source.place import Place
@@ -32,7 +30,7 @@ DRAFT_NAME = "draft-2020-12.json"
 # References followed for each value of an input: far more than a schema in its senses needs.
 STEPS_PER_VALUE = 50
 STEPS_AT_LEAST = 2000
-# The same for what patterns cost, in steps of their own.
+# The same for what patterns cost, in steps of their own and beyond what any text may cost.
 PATTERNS_PER_VALUE = 1000
 TOO_LONG = "would take too long to hold against its schema"
 
@@ -246,7 +244,7 @@ class _TooManySteps(Exception):
 
 
 class _Steps:
-    """What is left of the steps that a check may take, and of those that its patterns may."""
+    """What is left of the steps that a check may take, and that its patterns may beyond FUEL."""
 
     def __init__(self) -> None:
         self.left = 0
@@ -254,7 +252,7 @@ class _Steps:
 
     def fill(self, size: int) -> None:
         self.left = STEPS_AT_LEAST + STEPS_PER_VALUE * size
-        self.for_patterns = FUEL + PATTERNS_PER_VALUE * size
+        self.for_patterns = PATTERNS_PER_VALUE * size
 
     def take(self) -> None:
         self.left -= 1
@@ -262,12 +260,17 @@ class _Steps:
             raise _TooManySteps
 
     def match(self, pattern: str, text: str) -> bool:
+        # What reads patterns is not imported where there are none.
+        from sagactl.definition.pattern import FUEL, PatternTooCostly, matched
+        from sagactl.definition.pattern_text import PatternRejected
+
         try:
-            found, self.for_patterns = matched(pattern, text, self.for_patterns)
+            found, left = matched(pattern, text, FUEL + self.for_patterns)
         except PatternTooCostly:
             raise _TooManySteps from None
         except PatternRejected:
             return False  # refused when the definition was checked
+        self.for_patterns = left - FUEL
         return found
 
 
