@@ -6,6 +6,8 @@ import sys
 import pytest
 from conftest import DEFINITIONS, Cli
 
+from sagactl.cli.menu import VERBS, menu
+
 LATER = (
     "pydantic",
     "httpx",
@@ -53,6 +55,24 @@ def test_lint_imports_no_http_no_state_no_rich_and_for_what_is_sound_no_validato
     assert not modules & {
         "httpx", "h11", "tinydb", "rich", "asyncio", "jsonschema", "referencing",
     }  # fmt: skip
+
+
+def test_lint_of_files_alone_waits_for_no_parser_of_options(cli: Cli) -> None:
+    assert "typer" not in imported(cli, "lint", str(DEFINITIONS / "order.yaml"))
+    assert "typer" in imported(cli, "lint", str(DEFINITIONS / "order.yaml"), "--strict")
+
+
+@pytest.mark.parametrize("paths", [[], ["."], ["bad.yaml"], ["good.yaml", "bad.yaml"], ["nix"]])
+def test_lint_says_the_same_whoever_reads_its_command_line(cli: Cli, paths: list[str]) -> None:
+    good = (DEFINITIONS / "order.yaml").read_text(encoding="utf-8")
+    cli.write("good.yaml", good)
+    cli.write("bad.yaml", good.replace("action:", "acton:", 1))
+    assert cli("lint", *paths) == cli("lint", "--", *paths)
+
+
+def test_a_verb_is_asked_for_alone_and_all_of_them_where_none_is_named() -> None:
+    assert len(menu("show").registered_commands) == 2
+    assert len(menu("").registered_commands) == len(VERBS) == len(menu("shw").registered_commands)
 
 
 def test_plan_of_what_is_sound_imports_no_validator(cli: Cli) -> None:
