@@ -20,7 +20,7 @@ from sagactl.views.lint_report import Report
 
 STDIN = Path("-")
 # Below this a second process saves less than a tenth of a second: tests/bench/lint.py tells.
-FEW = 40
+FEW = 100
 MOST_WORKERS = 8
 # Where the services that run us say the repository lies.
 ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")

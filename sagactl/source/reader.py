@@ -10,6 +10,7 @@ here can change it, and nothing is sent that stands in it.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,9 @@ def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Proble
         return None, [Problem("control-character", place, message)]
     building = _Building(source, manner)
     try:
-        building.take_all(_Loader(source.text))
+        parser = _Loader(source.text)
+        while (event := parser.get_event()) is not None:
+            building.take(event)
     except _TooMuch:
         return None, building.problems
     except yaml.YAMLError as error:
@@ -128,10 +131,7 @@ class _Building:
         self._stack: list[_Open] = []
         self._documents = 0
         self._nodes = 0
-
-    def take_all(self, loader: Any) -> None:
-        """Take what a parser finds, to the end of its text."""
-        takes = {
+        self._takers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._take_scalar,
             yaml.MappingStartEvent: self._open,
             yaml.SequenceStartEvent: self._open,
@@ -140,13 +140,11 @@ class _Building:
             yaml.AliasEvent: self._alias,
             yaml.DocumentStartEvent: self._begin,
         }
-        try:
-            while (event := loader.get_event()) is not None:
-                take = takes.get(type(event))
-                if take is not None:
-                    take(event)
-        finally:
-            loader.dispose()
+
+    def take(self, event: Any) -> None:
+        take = self._takers.get(type(event))
+        if take is not None:
+            take(event)
 
     def _begin(self, event: Any) -> None:
         self._documents += 1
