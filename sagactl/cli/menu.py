@@ -32,7 +32,11 @@ VERBS: Mapping[str, Callable[..., Any]] = {
 
 
 def menu(wanted: str) -> typer.Typer:
-    """The program with all its verbs, or with few where `wanted` is one: each takes its time."""
+    """The program for a command line that begins with `wanted`.
+
+    To read the options of a verb takes its time, so there are none but what is asked for: a single
+    verb where one is named, names where all of them are only listed, and else everything.
+    """
     app = typer.Typer(
         name="sagactl",
         help="Sagas in YAML: lint them, rehearse their failures, run them, get a stuck one moving.",
@@ -45,5 +49,13 @@ def menu(wanted: str) -> typer.Typer:
     names = {wanted, "version"} if wanted in VERBS else VERBS
     for name, verb in VERBS.items():
         if name in names:
-            app.command(name)(verb)
+            app.command(name)(_without_options(verb) if wanted == "--help" else verb)
     return app
+
+
+def _without_options(verb: Callable[..., Any]) -> Callable[[], None]:
+    def listed() -> None:
+        """Stand in a list."""
+
+    listed.__doc__ = verb.__doc__
+    return listed

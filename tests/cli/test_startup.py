@@ -75,6 +75,10 @@ def test_a_verb_is_asked_for_alone_and_all_of_them_where_none_is_named() -> None
     assert len(menu("").registered_commands) == len(VERBS) == len(menu("shw").registered_commands)
 
 
+def test_help_lists_the_same_whether_options_were_read_or_not(cli: Cli) -> None:
+    assert cli("--help").out == cli().out
+
+
 def test_plan_of_what_is_sound_imports_no_validator(cli: Cli) -> None:
     modules = imported(cli, "plan", str(DEFINITIONS / "order.yaml"))
     assert not modules & {"httpx", "h11", "tinydb", "asyncio", "jsonschema", "referencing"}
