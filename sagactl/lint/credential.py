@@ -31,6 +31,11 @@ _KNOWN = re.compile(
     r"https://hooks\.slack\.com/services/T[0-9A-Z]+/B[0-9A-Z]+/[0-9A-Za-z]{16,}|"
     r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----)"
 )
+# Each of those begins with one of these: to look for them is much quicker, and mostly enough.
+_MARKS = (
+    "sk_", "rk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA",
+    "xox", "AIza", "SG.", "npm_", "pypi-", "eyJ", "-----BEGIN ", "https://hooks.slack.com/",
+)  # fmt: skip
 # What a service of one's own calls its keys; the value must look like one, too.
 _ALSO = re.compile(r"(?i)(?:^|[_.-])(?:token|secret|key|signature)$")
 _SCHEME = re.compile(r"(?i)\s*(?:bearer|basic|token|apikey|digest|negotiate)\b\s*")
@@ -68,8 +73,9 @@ def may_be_credential(name: str) -> bool:
 
 def known_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Where keys stand that their issuers have made recognizable, as offsets."""
-    for found in _KNOWN.finditer(text):
-        yield found.span()
+    if any(mark in text for mark in _MARKS):
+        for found in _KNOWN.finditer(text):
+            yield found.span()
 
 
 def is_literal_credential(text: str) -> bool:

@@ -7,6 +7,7 @@ silent wherever the definition does not say what there is: a reply's body, a sch
 from dataclasses import dataclass, replace
 
 from sagactl.definition.expression import Member, Name
+from sagactl.definition.kept import kept
 from sagactl.definition.model import Saga, Sleep, Step, SubSaga
 from sagactl.definition.synonym import VALUES
 from sagactl.definition.template import Hole
@@ -126,7 +127,7 @@ def _member(above: str, below: Path, members: tuple[str, ...], at: int) -> Wrong
 def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
     if not below:
         return None
-    names = tuple(step.name for step in saga.steps)
+    names = _step_names(saga)
     if below[0] not in names:
         message = f'no step is called "{below[0]}"{meant(str(below[0]), names)}'
         return Wrong(message, at=1, allowed=names)
@@ -140,6 +141,11 @@ def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
             return Wrong(f"{message}: write result[0].{path[0]}, or result.map(…)")
         return _further(_result(step, path[1:]), 4)
     return _member(f"steps.{name}", below[1:], STEP_MEMBERS, 2)
+
+
+@kept
+def _step_names(saga: Saga) -> tuple[str, ...]:
+    return tuple(step.name for step in saga.steps)
 
 
 def _further(wrong: Wrong | None, depth: int) -> Wrong | None:

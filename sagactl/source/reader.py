@@ -10,7 +10,8 @@ here can change it, and nothing is sent that stands in it.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -83,7 +84,8 @@ def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Proble
         return None, [Problem("control-character", place, message)]
     building = _Building(source, manner)
     try:
-        for event in yaml.parse(source.text, Loader=_Loader):
+        parser = _Loader(source.text)
+        while (event := parser.get_event()) is not None:
             building.take(event)
     except _TooMuch:
         return None, building.problems
@@ -104,19 +106,18 @@ class _TooMuch(Exception):
     """The file is not read any further; the problem is told already."""
 
 
-@dataclass
 class _Open:
     """A list or map that has not ended yet."""
 
-    event: Any
-    items: list[Node] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    key: Scalar | None = None
-    keys: dict[str, Place] = field(default_factory=dict)
+    __slots__ = ("entries", "is_map", "items", "key", "keys", "start")
 
-    @property
-    def is_map(self) -> bool:
-        return isinstance(self.event, yaml.MappingStartEvent)
+    def __init__(self, event: Any, *, is_map: bool) -> None:
+        self.start = event.start_mark
+        self.is_map = is_map
+        self.items: list[Node] = []
+        self.entries: list[Entry] = []
+        self.key: Scalar | None = None
+        self.keys: dict[str, Place] = {}
 
 
 class _Building:
@@ -126,34 +127,44 @@ class _Building:
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self._source = source
+        self._text = source.text
         self._manner = manner
         self._stack: list[_Open] = []
         self._documents = 0
         self._nodes = 0
-        self._unread = 0  # depth inside a key that is no scalar
+        self._takers: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._begin,
+        }
 
     def take(self, event: Any) -> None:
-        match event:
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents == 2:
-                    message = f"a file holds {self._manner.thing}, and a second one begins here"
-                    self._tell("several-documents", self._place(event), message)
-                    raise _TooMuch
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.ScalarEvent():
-                self._count(event)
-                self._add(self._scalar(event))
-            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                self._count(event)
-                if len(self._stack) >= MAX_DEPTH:
-                    message = f"nested deeper than {MAX_DEPTH}"
-                    self._tell("nested-too-deep", self._place(event), message)
-                    raise _TooMuch
-                self._stack.append(_Open(event))
-            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._add(self._close(event))
+        take = self._takers.get(type(event))
+        if take is not None:
+            take(event)
+
+    def _begin(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents == 2:
+            message = f"a file holds {self._manner.thing}, and a second one begins here"
+            self._tell("several-documents", self._place(event), message)
+            raise _TooMuch
+
+    def _take_scalar(self, event: Any) -> None:
+        self._count(event)
+        self._add(self._scalar(event))
+
+    def _open(self, event: Any) -> None:
+        self._count(event)
+        if len(self._stack) >= MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH}"
+            self._tell("nested-too-deep", self._place(event), message)
+            raise _TooMuch
+        self._stack.append(_Open(event, is_map=type(event) is yaml.MappingStartEvent))
 
     def _count(self, event: Any) -> None:
         self._nodes += 1
@@ -187,18 +198,20 @@ class _Building:
         self._add(Scalar(place, None, ""))
 
     def _scalar(self, event: Any) -> Scalar:
-        place = self._place(event)
-        raw = self._source.text[event.start_mark.index : event.end_mark.index]
+        start, end = event.start_mark, event.end_mark
+        line = start.line
+        place = Place(self._source, line + 1, start.column + 1, end.line + 1, end.column + 1)
+        raw, text = self._text[start.index : end.index], event.value
         if event.style in _QUOTING or event.tag is not None:
-            return Scalar(place, event.value, raw)
-        text = event.value
+            return Scalar(place, text, raw)
         if self._manner.is_foreign:
             return Scalar(place, core_value(text), raw)
-        line = lines_of(self._source.text)[event.start_mark.line] if "${{" in text else ""
-        if " #" in line and text.rfind("${{") > text.rfind("}}"):
-            message = 'quote the expression: " #" begins a comment and cuts it off'
-            self._tell("quote-expression", place, message, quoted_line(line))
-            return Scalar(place, text, raw)
+        if "${{" in text and text.rfind("${{") > text.rfind("}}"):
+            whole = lines_of(self._text)[line]
+            if " #" in whole:
+                message = 'quote the expression: " #" begins a comment and cuts it off'
+                self._tell("quote-expression", place, message, quoted_line(whole))
+                return Scalar(place, text, raw)
         try:
             return Scalar(place, plain_value(text), raw)
         except ScalarRejected as error:
@@ -208,13 +221,12 @@ class _Building:
             self._tell("yaml-trap", place, str(error), hint)
             return Scalar(place, text, raw)
 
-    def _close(self, event: Any) -> Node:
+    def _close(self, event: Any) -> None:
         opened = self._stack.pop()
-        start, end = opened.event.start_mark, event.end_mark
+        start, end = opened.start, event.end_mark
         place = Place(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-        if opened.is_map:
-            return Map(place, tuple(opened.entries))
-        return List(place, tuple(opened.items))
+        is_map = opened.is_map
+        self._add(Map(place, tuple(opened.entries)) if is_map else List(place, tuple(opened.items)))
 
     def _add(self, node: Node) -> None:
         if not self._stack:
@@ -226,21 +238,21 @@ class _Building:
         elif above.key is None:
             above.key = self._key(above, node)
         else:
+            key = above.key
             # Of a key that stands twice the first one counts, for every reader of the tree.
-            if above.keys.get(str(above.key.value), above.key.place) is above.key.place:
-                above.entries.append(Entry(above.key, node))
+            if above.keys.get(str(key.value), key.place) is key.place:
+                above.entries.append(Entry(key, node))
             above.key = None
 
     def _key(self, above: _Open, node: Node) -> Scalar:
         if not isinstance(node, Scalar):
             self._tell("key-not-text", node.place, "a key is a text, not a list or a map")
             return Scalar(node.place, f"?{len(above.keys)}", "")
-        if self._manner.is_foreign:
+        if not isinstance(node.value, str):
             # `200:` is how half of the world writes a status.
-            node = node if isinstance(node.value, str) else Scalar(node.place, node.raw, node.raw)
-        elif not isinstance(node.value, str):
-            message = f'a key is a text: write "{node.raw}" in quotes'
-            self._tell("key-not-text", node.place, message)
+            if not self._manner.is_foreign:
+                message = f'a key is a text: write "{node.raw}" in quotes'
+                self._tell("key-not-text", node.place, message)
             node = Scalar(node.place, node.raw, node.raw)
         name = str(node.value)
         if name in above.keys:
@@ -249,7 +261,7 @@ class _Building:
             message = f'the key "{name}" stands twice, first in line {first.line}'
             self.problems.append(Problem("duplicate-key", node.place, message, related=related))
         above.keys.setdefault(name, node.place)
-        if _INVISIBLE.search(name):
+        if not name.isascii() and _INVISIBLE.search(name):
             message = f"the key {name!a} holds a character that cannot be seen"
             self._tell("invisible-character", node.place, message)
         return node

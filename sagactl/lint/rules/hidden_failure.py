@@ -17,13 +17,14 @@ from sagactl.lint.spot import Phase, requests
 from sagactl.lint.status import applied, applied_place, said_statuses
 from sagactl.source.problem import Problem, Severity
 
+NO_SUCCESS = frozenset(range(400, 600))
 DONE_ALREADY = frozenset((409, 412))
 GONE = frozenset((404, 409, 410, 412))
 
 
 def check(saga: Saga) -> Iterator[Problem]:
     for step, phase, request in requests(saga):
-        failures = [s for s in applied(request) if s >= 400 and s not in _harmless(phase, request)]
+        failures = sorted((applied(request) & NO_SUCCESS) - _harmless(phase, request))
         if not failures:
             continue
         place = applied_place(saga, step, phase, request, failures[0])
