@@ -1,41 +1,9 @@
-"""The verbs put together, and the one place where an exception becomes an exit code."""
+"""From the command line to an exit code: the one place where an exception becomes one."""
 
 import os
 import sys
-
-import typer
-
-from sagactl.cli import intervention, observation, practice, verbs
-
-app = typer.Typer(
-    name="sagactl",
-    help="Sagas in YAML: lint them, rehearse their failures, run them, get a stuck one moving.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    add_completion=True,
-)
-app.command()(verbs.init)
-app.command()(verbs.lint)
-app.command()(verbs.plan)
-app.command()(observation.graph)
-app.command("test")(practice.rehearse)
-app.command()(verbs.run)
-app.command("list")(verbs.list_runs)
-app.command()(verbs.show)
-app.command()(verbs.history)
-app.command()(observation.watch)
-app.command()(verbs.resume)
-app.command()(verbs.compensate)
-app.command()(intervention.resolve)
-app.command()(intervention.abandon)
-app.command()(intervention.explain)
-app.command()(verbs.export)
-app.command()(verbs.prune)
-app.command()(verbs.doctor)
-app.command()(verbs.sandbox)
-app.command()(verbs.schema)
-app.command()(verbs.version)
+from collections.abc import Sequence
+from pathlib import Path
 
 
 def run() -> int:
@@ -45,7 +13,7 @@ def run() -> int:
     try:
         # What we create is for its owner alone, whatever the shell's umask says.
         os.umask(os.umask(0o077) | 0o077)
-        return int(app(standalone_mode=False) or 0)
+        return _obeyed(sys.argv[1:])
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     except MemoryError:
@@ -54,3 +22,14 @@ def run() -> int:
         from sagactl.cli.ending import exit_of
 
         return exit_of(error)
+
+
+def _obeyed(words: Sequence[str]) -> int:
+    if words[:1] == ["lint"] and not any(word.startswith("-") for word in words):
+        # Editors and hooks do this at every save: what parses options takes longer than lint.
+        from sagactl.cli import linting
+
+        return linting.lint(linting.Wish([Path(word) for word in words[1:]] or [Path()]))
+    from sagactl.cli.menu import menu
+
+    return int(menu(words[0] if words else "")(standalone_mode=False) or 0)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sagactl.cli.exit import Exit
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.cli.printing import note, print_lines, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.state_file import StateFiles

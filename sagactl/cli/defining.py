@@ -5,8 +5,8 @@ from pathlib import Path
 from shlex import quote
 
 from sagactl.cli.exit import Exit
+from sagactl.cli.form import Format
 from sagactl.cli.loading import load_definition
-from sagactl.cli.option import Format
 from sagactl.cli.printing import note, print_lines, print_value
 from sagactl.cli.refusal import Refused
 from sagactl.cli.scaffold import SCAFFOLD

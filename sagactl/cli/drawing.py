@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sagactl.cli.form import GraphFormat
 from sagactl.cli.loading import SUFFIXES, load_definition
-from sagactl.cli.option import GraphFormat
 from sagactl.cli.printing import has_colour, print_lines
 from sagactl.cli.refusal import Refused
 from sagactl.machine.plan import make_plan

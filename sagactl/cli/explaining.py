@@ -1,6 +1,6 @@
 """What explain does: it looks at one saga, and says why it stands there and what can be done."""
 
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.cli.printing import print_lines, print_value
 from sagactl.cli.state_file import Kept, StateFiles, find_run
 from sagactl.engine.clock import SystemClock

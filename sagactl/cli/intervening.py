@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sagactl.cli.beginning import operator
 from sagactl.cli.exit import Exit
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.cli.performance import Ending
 from sagactl.cli.printing import note, print_endings
 from sagactl.cli.refusal import Refused

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from sagactl.cli.exit import Exit
+from sagactl.cli.form import LintFormat
 from sagactl.cli.loading import check_text, find_definitions, read_no_more
-from sagactl.cli.option import LintFormat
 from sagactl.cli.printing import note, print_lines, print_problems
 from sagactl.cli.refusal import Refused
 from sagactl.source.node import Json
@@ -21,7 +20,7 @@ from sagactl.views.lint_report import Report
 
 STDIN = Path("-")
 # Below this a second process saves less than a tenth of a second: tests/bench/lint.py tells.
-FEW = 40
+FEW = 100
 MOST_WORKERS = 8
 # Where the services that run us say the repository lies.
 ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
@@ -32,11 +31,11 @@ class Wish:
     """What was asked for; `mends` with `only_shows` prints what would be changed."""
 
     paths: list[Path]
-    form: LintFormat | None
-    is_strict: bool
-    mends: bool
-    only_shows: bool
-    stdin_name: str | None
+    form: LintFormat | None = None
+    is_strict: bool = False
+    mends: bool = False
+    only_shows: bool = False
+    stdin_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +198,8 @@ def _no_commands(stream: TextIO, *, is_needed: bool) -> Iterator[None]:
     if not is_needed or not _is_on_actions():
         yield
         return
+    import secrets
+
     token = secrets.token_hex(16)
     print_lines([f"::stop-commands::{token}"], stream)
     yield

@@ -12,9 +12,9 @@ import typer
 from sagactl import __version__
 from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.exit import Exit
+from sagactl.cli.form import Format, TestFormat
 from sagactl.cli.input import example_input, fitting_input, gather_input
 from sagactl.cli.loading import load_definition
-from sagactl.cli.option import Format, TestFormat
 from sagactl.cli.performance import Signals
 from sagactl.cli.printing import (
     Unprintable,

@@ -4,7 +4,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.cli.printing import has_colour, note, print_lines, print_value, terminal_width
 from sagactl.cli.selection import Selection
 from sagactl.cli.state_file import find_run, state_files

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import completion, option
-from sagactl.cli.option import Format, GraphFormat
+from sagactl.cli.form import Format, GraphFormat
 
 
 def graph(

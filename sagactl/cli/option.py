@@ -1,44 +1,12 @@
 """The options that many verbs share."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sagactl.cli import completion
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
-class LintFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    SARIF = "sarif"
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    JUNIT = "junit"
-
-
-class TestFormat(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    JUNIT = "junit"
-    HTML = "html"
-    MARKDOWN = "markdown"
-
-
-class GraphFormat(StrEnum):
-    TREE = "tree"
-    MERMAID = "mermaid"
-    DOT = "dot"
-    SVG = "svg"
-
+from sagactl.cli.form import Format, LintFormat
 
 State = Annotated[
     Path | None,

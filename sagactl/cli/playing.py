@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.cli.fault_order import ordered_faults
+from sagactl.cli.form import Format
 from sagactl.cli.loading import load_definition
-from sagactl.cli.option import Format
 from sagactl.cli.printing import Unprintable, has_colour, note, print_lines
 from sagactl.cli.refusal import Refused
 from sagactl.cli.secret import PREFIX, SANDBOX_SECRET

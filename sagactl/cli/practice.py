@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import option
-from sagactl.cli.option import TestFormat
+from sagactl.cli.form import TestFormat
 
 Tested = Annotated[
     list[Path] | None,

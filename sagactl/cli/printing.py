@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.source.node import Json
 from sagactl.source.problem import Problem
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.cli.printing import has_colour, note, print_lines, print_value, terminal_width
 from sagactl.cli.refusal import Refused
 from sagactl.cli.selection import Selection, parse_status, time_before

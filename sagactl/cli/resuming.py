@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sagactl.cli.beginning import operator
 from sagactl.cli.exit import Exit, worst
+from sagactl.cli.form import Format
 from sagactl.cli.intervening import known_step
-from sagactl.cli.option import Format
 from sagactl.cli.performance import Ending, Stage, pause
 from sagactl.cli.printing import note, print_endings, print_lines, print_value
 from sagactl.cli.refusal import Refused

@@ -17,9 +17,9 @@ from sagactl.cli.beginning import (
     run_id_of,
 )
 from sagactl.cli.exit import Exit
+from sagactl.cli.form import Format
 from sagactl.cli.input import example_input, fitting_input, gather_input
 from sagactl.cli.loading import load_definition
-from sagactl.cli.option import Format
 from sagactl.cli.performance import BY_STATE, Ending, Stage, perform
 from sagactl.cli.printing import note, print_endings, watching
 from sagactl.cli.refusal import Refused

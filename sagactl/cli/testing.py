@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.cli.exit import Exit, worst
+from sagactl.cli.form import Format, TestFormat
 from sagactl.cli.loading import check_text, read_no_more
-from sagactl.cli.option import Format, TestFormat
 from sagactl.cli.printing import has_colour, note, print_lines, print_value, terminal_width
 from sagactl.cli.refusal import Refused
 from sagactl.definition.model import Saga

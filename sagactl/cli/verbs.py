@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sagactl.cli import option
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 
 
 def init(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sagactl.cli.exit import Exit, worst
 from sagactl.cli.following import Following, Told, await_change, is_at_rest
-from sagactl.cli.option import Format
+from sagactl.cli.form import Format
 from sagactl.cli.printing import note, print_lines
 from sagactl.cli.refusal import Refused
 from sagactl.cli.state_file import StateFiles, find_run, state_files

@@ -48,7 +48,8 @@ def parse_request_line(node: Scalar) -> tuple[str | None, Template | None, list[
     address = rest.strip()
     if not space or not address:
         message = f'a request is a method and a path such as "GET /orders", not "{text}"'
-        return None, None, [Problem("request-line", node.place, message)]
+        hint = 'write "none" where there is nothing to undo' if text.lower() == "none" else None
+        return None, None, [Problem("request-line", node.place, message, hint)]
     problems: list[Problem] = []
     if method not in METHODS:
         close = nearest(method.upper(), METHODS)
@@ -73,9 +74,12 @@ def _misshapen(template: Template, address: str) -> list[Problem]:
     literal = "".join(part for part in _parts(template) if isinstance(part, str))
     if "#" in literal:
         problems.append(Problem("request-line", place, 'a fragment ("#…") is never sent'))
-    if any(char.isspace() for char in literal):
+    # What does not end is told by itself, and reaches to the end of the address.
+    if any(char.isspace() for char in literal) and "${{" not in literal:
         message = 'an address has no blanks, they are written "%20"'
-        problems.append(Problem("request-line", place, message))
+        is_foreign = "{{" in literal or "${" in literal
+        hint = 'an expression is written as in "${{ input.a }}"' if is_foreign else None
+        problems.append(Problem("request-line", place, message, hint))
     return problems
 
 

@@ -5,7 +5,7 @@ put together from all of them: `retry` field by field, `headers` name by name.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sagactl.definition.address import is_whole, parse_request_line
 from sagactl.definition.duration import parse_pause, parse_size
@@ -49,14 +49,21 @@ class Silence:
     defaults: Map | None
     compensates: bool
 
+    # All who are heard, the most particular first.
+    speakers: tuple[Map, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = (self.own, self.service, *self._defaults())
+        object.__setattr__(self, "speakers", tuple(one for one in every if one is not None))
+
     def find(self, key: str) -> Node | None:
         """What is said under `key`, by whoever says it first."""
         return next(self.all(key), None)
 
     def all(self, key: str) -> Iterator[Node]:
         """Everything said under `key`, the most particular first."""
-        for speaker in (self.own, self.service, *self._defaults()):
-            said = speaker.get(key) if speaker is not None else None
+        for speaker in self.speakers:
+            said = speaker.get(key)
             if said is not None:
                 yield said
 

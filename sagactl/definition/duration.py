@@ -1,6 +1,7 @@
 """Durations and sizes as people write them."""
 
 import re
+from math import ceil
 
 _UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
@@ -45,6 +46,17 @@ def said_duration(seconds: float) -> str:
         if seconds >= _UNITS_S[unit] and seconds % _UNITS_S[unit] == 0:
             return f"{int(seconds // _UNITS_S[unit])}{unit}"
     return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
+
+
+def said_span(seconds: float) -> str:
+    """About how long, as `1d4m9s`: rounded up to whole seconds where it is a minute or more."""
+    if seconds < 60:
+        return said_duration(round(seconds, 3))
+    left, words = ceil(round(seconds, 3)), []
+    for unit in ("d", "h", "m", "s"):
+        count, left = divmod(left, int(_UNITS_S[unit]))
+        words += [f"{count}{unit}"] if count else []
+    return "".join(words)
 
 
 def parse_size(value: int | str) -> int | None:

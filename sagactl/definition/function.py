@@ -1,9 +1,7 @@
 """The functions of the expression language: one value in, one value out, nothing else touched."""
 
-import hashlib
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -56,6 +54,9 @@ def _from_json(tree: Tree, value: Json) -> Json:
 
 
 def _base64(tree: Tree, value: Json) -> Json:
+    # Lint and most sagas do without, and it takes as long to import as a small definition to read.
+    from base64 import b64encode
+
     return b64encode(_encoded(tree, value)).decode()
 
 
@@ -64,6 +65,8 @@ def _urlencode(tree: Tree, value: Json) -> Json:
 
 
 def _hash(tree: Tree, value: Json) -> Json:
+    import hashlib
+
     return hashlib.sha256(_encoded(tree, value)).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from sagactl.definition.kept import kept
 from sagactl.definition.model import Step
 
 
@@ -10,7 +11,8 @@ def dependents(steps: Sequence[Step]) -> Mapping[str, tuple[str, ...]]:
     return _backwards({step.name: step.needs for step in steps})
 
 
-def ancestors(steps: Sequence[Step]) -> Mapping[str, frozenset[str]]:
+@kept
+def ancestors(steps: tuple[Step, ...]) -> Mapping[str, frozenset[str]]:
     """For each step, every step that is surely through before it begins. The graph has no cycle."""
     needs = {step.name: step.needs for step in steps}
     found: dict[str, frozenset[str]] = {}

@@ -9,9 +9,7 @@ which JSON Schema itself takes for a remark.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
-from sagactl.definition.pattern_text import PatternRejected, parse_pattern
 from sagactl.source.node import Json, List, Map, Node, Scalar, plain
 from sagactl.source.place import Place
 from sagactl.source.problem import Problem, Severity, nearest
@@ -109,7 +107,8 @@ def _unknown_keyword(name: str, place: Place) -> Iterator[Problem]:
         return
     meant = f'; did you mean "{close}"?' if close else ""
     message = f'"{name}" is no keyword of JSON Schema, so it checks nothing{meant}'
-    yield Problem("unknown-keyword", place, message, severity=Severity.WARNING)
+    hint = None if close else 'what the input has stands below "properties"'
+    yield Problem("unknown-keyword", place, message, hint, Severity.WARNING)
 
 
 def _has_patterns(root: Map) -> bool:
@@ -123,6 +122,9 @@ def _has_patterns(root: Map) -> bool:
 
 
 def _bad_pattern(pattern: str, place: Place) -> Iterator[Problem]:
+    # What reads patterns is not imported where there are none.
+    from sagactl.definition.pattern_text import PatternRejected, parse_pattern
+
     try:
         parse_pattern(pattern)
     except PatternRejected as error:
@@ -201,6 +203,8 @@ def _judging_the_same(schema: Map, root: Map) -> Iterator[Node]:
 
 def is_multiple(value: int | float, of: int | float) -> bool:
     """Whether a number is a multiple as its digits say: 19.99 is one of 0.01, which floats deny."""
+    from fractions import Fraction
+
     return (Fraction(str(value)) / Fraction(str(of))).denominator == 1
 
 

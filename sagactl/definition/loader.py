@@ -189,7 +189,7 @@ def beside(name: str, path: str) -> str:
 
 
 def _load(source: Source, family: _Family) -> tuple[Saga | None, list[Problem]]:
-    # Checking takes a quarter of a second to import, and a resume does without.
+    # A resume does without, and need not wait for it.
     from sagactl.definition.schema import shape_faults
 
     node, problems = read(source)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from sagactl.definition.kept import kept
 from sagactl.definition.template import Template
 from sagactl.source.node import Json
 from sagactl.source.place import Place, Source
@@ -271,7 +272,9 @@ class Saga:
 
     def step(self, name: str) -> Step:
         """The step called `name`; KeyError where there is none."""
-        for step in self.steps:
-            if step.name == name:
-                return step
-        raise KeyError(name)
+        return _by_name(self.steps)[name]
+
+
+@kept
+def _by_name(steps: tuple[Step, ...]) -> Mapping[str, Step]:
+    return {step.name: step for step in reversed(steps)}

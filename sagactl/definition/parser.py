@@ -5,7 +5,7 @@ Every mistake is told with the offsets it stands at. Nothing here evaluates.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sagactl.definition.expression import (
     Apply,
@@ -22,6 +22,7 @@ from sagactl.definition.expression import (
     Unary,
     children,
 )
+from sagactl.definition.synonym import CALLS, OPERATORS
 from sagactl.source.node import Json
 from sagactl.source.problem import nearest
 
@@ -73,8 +74,11 @@ def parse_expression(text: str) -> Tree:
         raise ExpressionRejected(
             "expression-syntax", f"an expression has at most {MAX_LENGTH} characters", 0, len(text)
         )
-    tree = _Parser(text).parse()
-    _check_height(tree)
+    parser = _Parser(text)
+    tree = parser.parse()
+    # No tree is higher than it has words.
+    if parser.size > MAX_HEIGHT:
+        _check_height(tree)
     return tree
 
 
@@ -87,8 +91,7 @@ def _check_height(tree: Tree) -> None:
     raise _reject(f"a chain of more than {MAX_HEIGHT} parts", tree.start, tree.end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str  # number, text, name, operator, end
     value: Json
     start: int
@@ -96,10 +99,12 @@ class _Token:
 
 
 _SPACE = re.compile(r"\s*")
-_NUMBER = re.compile(r"(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+)", re.ASCII)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TEXT = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
-_OPERATOR = re.compile(r"&&|\|\||==|!=|<=|>=|\.\?|[-+*/%<>!?:.,()\[\]{}]")
+_TOKEN = re.compile(
+    r"(?P<number>[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|[0-9]+)"
+    r"|(?P<text>'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<operator>&&|\|\||==|!=|<=|>=|\.\?|[-+*/%<>!?:.,()\[\]{}])"
+)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"', "/": "/"}
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
@@ -116,38 +121,44 @@ def _reject(message: str, start: int, end: int) -> ExpressionRejected:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    at = 0
-    while True:
-        space = _SPACE.match(text, at)
-        at = space.end() if space else at
-        if at == len(text):
-            yield _Token("end", None, at, at)
-            return
+    at = _past_space(text, 0)
+    while at < len(text):
         token = _token(text, at)
         yield token
-        at = token.end
+        at = _past_space(text, token.end)
+    yield _Token("end", None, at, at)
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def _token(text: str, at: int) -> _Token:
-    if found := _NUMBER.match(text, at):
-        digits = found.group()
-        number = int(digits) if digits.isdigit() else float(digits)
-        # The last one is a whole number only behind a minus; the parser sees to it.
-        if number == float("inf") or (isinstance(number, int) and number > MAX_INT + 1):
-            raise _too_large(digits, at, found.end())
-        return _Token("number", number, at, found.end())
-    if found := _TEXT.match(text, at):
-        return _Token("text", _unescape(found.group()[1:-1], at + 1), at, found.end())
-    if found := _NAME.match(text, at):
-        kind = "operator" if found.group() == "in" else "name"
-        return _Token(kind, found.group(), at, found.end())
-    if found := _OPERATOR.match(text, at):
-        return _Token("operator", found.group(), at, found.end())
+    found = _TOKEN.match(text, at)
+    if found is None:
+        raise _meaningless(text, at)
+    kind, said, end = str(found.lastgroup), found.group(), found.end()
+    match kind:
+        case "name" if said == "in":
+            return _Token("operator", said, at, end)
+        case "number":
+            number = int(said) if said.isdigit() else float(said)
+            # The last one is a whole number only behind a minus; the parser sees to it.
+            if number == float("inf") or (isinstance(number, int) and number > MAX_INT + 1):
+                raise _too_large(said, at, end)
+            return _Token(kind, number, at, end)
+        case "text":
+            return _Token(kind, _unescape(said[1:-1], at + 1), at, end)
+    return _Token(kind, said, at, end)
+
+
+def _meaningless(text: str, at: int) -> ExpressionRejected:
     if text[at] in "'\"":
-        raise _reject("a text begins here and does not end", at, len(text))
+        return _reject("a text begins here and does not end", at, len(text))
     hint = {"&": "&&", "|": "||", "=": "=="}.get(text[at])
     said = f'; did you mean "{hint}"?' if hint else ""
-    raise _reject(f'"{text[at]}" has no meaning in an expression{said}', at, at + 1)
+    return _reject(f'"{text[at]}" has no meaning in an expression{said}', at, at + 1)
 
 
 def _too_large(digits: str, start: int, end: int) -> ExpressionRejected:
@@ -182,8 +193,10 @@ class _Parser:
     """Top-down operator precedence (Pratt, 1973)."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = list(_tokens(text))
-        self._at = 0
+        tokens = list(_tokens(text))
+        self.size = len(tokens)
+        self._next = tokens[0]
+        self._rest = iter(tokens[1:])
         self._depth = 0
 
     def parse(self) -> Tree:
@@ -192,20 +205,19 @@ class _Parser:
         tree = self._expression(0)
         if self._next.kind != "end":
             token = self._next
-            raise _reject(f'"{token.value}" is not expected here', token.start, token.end)
+            meant = OPERATORS.get(str(token.value))
+            said = f'; did you mean "{meant}"?' if meant else ""
+            raise _reject(f'"{token.value}" is not expected here{said}', token.start, token.end)
         return tree
 
-    @property
-    def _next(self) -> _Token:
-        return self._tokens[self._at]
-
     def _take(self) -> _Token:
-        token = self._tokens[self._at]
-        self._at += 1
+        token = self._next
+        self._next = next(self._rest, token)
         return token
 
     def _is(self, operator: str) -> bool:
-        return self._next.kind == "operator" and self._next.value == operator
+        token = self._next
+        return token.value == operator and token.kind == "operator"
 
     def _is_lowest(self, token: _Token) -> bool:
         return isinstance(token.value, int) and token.value == MAX_INT + 1
@@ -324,7 +336,7 @@ class _Parser:
         if word in METHODS or word in MACROS:
             message = f'"{word}" is written behind what it asks, as in input.name.{word}(…)'
             return ExpressionRejected("unknown-function", message, name.start, name.end)
-        close = nearest(word, known)
+        close = CALLS.get(word) or nearest(word, known)
         meant = f'; did you mean "{close}"?' if close else f": there are {', '.join(known)}"
         message = f'there is no function "{word}"{meant}'
         return ExpressionRejected("unknown-function", message, name.start, name.end)

@@ -35,15 +35,16 @@ def on_unknown(step: Step, *, past_pivot: bool) -> OnUnknown:
 
 def reads_own_result(step: Step) -> bool:
     """Whether the compensation is written with the result of its own step."""
-    if step.compensation is None:
-        return False
+    return any(True for _ in own_result_reads(step))
+
+
+def own_result_reads(step: Step) -> Iterator[Reference]:
+    """Where the compensation reads the result of its own step."""
     own = (("result",), ("steps", step.name, "result"))
-    return any(
-        reference.path[: len(prefix)] == prefix
-        for template in templates(step.compensation)
-        for reference in template.references
-        for prefix in own
-    )
+    for template in templates(step.compensation) if step.compensation is not None else ():
+        for reference in template.references:
+            if any(reference.path[: len(prefix)] == prefix for prefix in own):
+                yield reference
 
 
 def templates(request: Request) -> Iterator[Template]:

@@ -4,6 +4,8 @@
 that of files of tests; this is the only door to the library that checks them. Nothing is ever
 fetched: a `$ref` leads inside the schema or nowhere. Whatever an input holds, the check ends:
 patterns take a bounded time, and references are counted.
+
+What `acceptance` is sure of needs no library; it is asked first, and the library for what is wrong.
 """
 
 import json
@@ -15,10 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sagactl.definition.acceptance import Check, Manner, acceptance
 from sagactl.definition.input_schema import are_different, is_multiple, unsafe
 from sagactl.definition.input_words import input_message, unknown_type, unsendable
-from sagactl.definition.pattern import FUEL, PatternTooCostly, matched
-from sagactl.definition.pattern_text import PatternRejected
 from sagactl.definition.shape import Fault, Mistake, faults
 from sagactl.source.node import Json, List, Map, Node, descend, plain
 from sagactl.source.place import Place
@@ -26,10 +27,12 @@ from sagactl.source.problem import MAX_PROBLEMS, Problem, Severity
 
 NAME = "saga.schema.json"
 TEST_NAME = "saga-test.schema.json"
+# The schema of schemas (json-schema.org), with its parts by the names it calls them.
+DRAFT_NAME = "draft-2020-12.json"
 # References followed for each value of an input: far more than a schema in its senses needs.
 STEPS_PER_VALUE = 50
 STEPS_AT_LEAST = 2000
-# The same for what patterns cost, in steps of their own.
+# The same for what patterns cost, in steps of their own and beyond what any text may cost.
 PATTERNS_PER_VALUE = 1000
 TOO_LONG = "would take too long to hold against its schema"
 
@@ -61,9 +64,12 @@ def check_shape(node: Node) -> list[Problem]:
 
 def shape_faults(node: Node) -> list[Fault]:
     """The same, each with the path to what is wrong; `input` apart, which has its own check."""
-    found = faults_by(NAME, node)
+    value = plain(node)
+    found = [] if _accepts_definition()(value) else faults_by(NAME, node)
+    if len(found) > MAX_PROBLEMS:
+        return found
     schema = node.get("input") if isinstance(node, Map) else None
-    if isinstance(schema, Map) and len(found) <= MAX_PROBLEMS:
+    if isinstance(schema, Map):
         problems = check_input_schema(plain(schema), schema)
         found.extend(Fault(("input",), problem, is_apart=True) for problem in problems)
     return found
@@ -79,7 +85,7 @@ def faults_by(name: str, node: Node) -> list[Fault]:
             once.setdefault((fault.problem.place, fault.problem.message), fault)
             if len(once) > MAX_PROBLEMS:
                 return [*once.values()]
-    return list(once.values())
+    return [*once.values()]
 
 
 def check_input(schema: Json, value: Json) -> list[InputProblem]:
@@ -87,6 +93,8 @@ def check_input(schema: Json, value: Json) -> list[InputProblem]:
     strange = unsendable(value)
     if strange is not None:
         return [InputProblem(*strange)]
+    if _accepts_input(schema, value):
+        return []
     found: dict[InputProblem, None] = {}
     try:
         for error in _input_validator(schema, value).iter_errors(value):
@@ -95,6 +103,14 @@ def check_input(schema: Json, value: Json) -> list[InputProblem]:
     except (_TooManySteps, RecursionError):
         found[InputProblem((), TOO_LONG)] = None
     return list(found)
+
+
+def check_defaults(schema: Mapping[str, Json], value: Json) -> list[InputProblem]:
+    """The same of what a schema names as defaults: nothing need be there besides."""
+    loose = {word: said for word, said in schema.items() if word not in ("required", "$id")}
+    if unsendable(value) is None and _accepts_input(schema, value, loose):
+        return []
+    return [wrong for wrong in check_input(schema, value) if wrong.path]
 
 
 def with_defaults(schema: Json, value: Json) -> Json:
@@ -115,12 +131,22 @@ def with_defaults(schema: Json, value: Json) -> Json:
 
 def check_input_schema(schema: Json, node: Map) -> list[Problem]:
     """What keeps `schema`, written at `node`, from being a JSON Schema that is safe to check."""
+    problems = [] if _accepts_schema()(schema) else _schema_problems(schema, node)
+    if len(problems) > MAX_PROBLEMS:
+        return problems
+    problems.extend(islice(unsafe(node), MAX_PROBLEMS + 1))
+    if not any(problem.severity is Severity.ERROR for problem in problems):
+        problems.extend(_examples(schema, node))
+    return problems
+
+
+def _schema_problems(schema: Json, node: Map) -> list[Problem]:
     from jsonschema import Draft202012Validator
 
     problems: list[Problem] = []
     for error in Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema):
         if len(problems) > MAX_PROBLEMS:
-            return problems
+            break
         inner = _deepest(error)
         path = tuple(inner.absolute_path)
         thing = f'"{path[-1]}"' if path else '"input"'
@@ -128,9 +154,6 @@ def check_input_schema(schema: Json, node: Map) -> list[Problem]:
         said = said or input_message(_mistake(inner))
         message = f"{thing} is not JSON Schema: it {said}"
         problems.append(Problem("input-schema", descend(node, path).place, message))
-    problems.extend(islice(unsafe(node), MAX_PROBLEMS + 1))
-    if not any(problem.severity is Severity.ERROR for problem in problems):
-        problems.extend(_examples(schema, node))
     return problems
 
 
@@ -152,6 +175,27 @@ def _examples(schema: Json, node: Map) -> Iterator[Problem]:
             yield Problem("example-misfit", place, message, severity=Severity.WARNING)
             if wrong.message == TOO_LONG:
                 return  # so would the others
+
+
+@cache
+def _accepts_definition() -> Check:
+    return acceptance({"": json.loads(schema_text())}, Manner(_our_pattern))
+
+
+@cache
+def _accepts_schema() -> Check:
+    text = Path(__file__).with_name(DRAFT_NAME).read_text(encoding="utf-8")
+    return acceptance(json.loads(text), Manner(lambda pattern: re.compile(pattern).search))
+
+
+def _accepts_input(schema: Json, value: Json, start: Json = None) -> bool:
+    steps = _Steps()
+    steps.fill(_size(value))
+    manner = Manner(lambda pattern: partial(steps.match, pattern), steps.take, decides=False)
+    try:
+        return acceptance({"": schema}, manner, start)(value)
+    except _TooManySteps:
+        return False  # which is for the library to find out, too
 
 
 def _mistake(error: Any) -> Mistake:
@@ -193,10 +237,12 @@ def _extended(keywords: Mapping[str, Any], **more: Any) -> Any:
 
 
 def _fits_our_pattern(pattern: str, value: Json) -> bool:
-    if not isinstance(value, str):
-        return True
+    return not isinstance(value, str) or _our_pattern(pattern)(value) is not None
+
+
+def _our_pattern(pattern: str) -> Callable[[str], re.Match[str] | None]:
     # Python's `$` lets a line break through.
-    return re.search(re.sub(r"\$\Z", r"\\Z", pattern), value) is not None
+    return re.compile(re.sub(r"\$\Z", r"\\Z", pattern)).search
 
 
 class _TooManySteps(Exception):
@@ -204,7 +250,7 @@ class _TooManySteps(Exception):
 
 
 class _Steps:
-    """What is left of the steps that a check may take, and of those that its patterns may."""
+    """What is left of the steps that a check may take, and that its patterns may beyond FUEL."""
 
     def __init__(self) -> None:
         self.left = 0
@@ -212,7 +258,7 @@ class _Steps:
 
     def fill(self, size: int) -> None:
         self.left = STEPS_AT_LEAST + STEPS_PER_VALUE * size
-        self.for_patterns = FUEL + PATTERNS_PER_VALUE * size
+        self.for_patterns = PATTERNS_PER_VALUE * size
 
     def take(self) -> None:
         self.left -= 1
@@ -220,12 +266,17 @@ class _Steps:
             raise _TooManySteps
 
     def match(self, pattern: str, text: str) -> bool:
+        # What reads patterns is not imported where there are none.
+        from sagactl.definition.pattern import FUEL, PatternTooCostly, matched
+        from sagactl.definition.pattern_text import PatternRejected
+
         try:
-            found, self.for_patterns = matched(pattern, text, self.for_patterns)
+            found, left = matched(pattern, text, FUEL + self.for_patterns)
         except PatternTooCostly:
             raise _TooManySteps from None
         except PatternRejected:
             return False  # refused when the definition was checked
+        self.for_patterns = left - FUEL
         return found
 
 

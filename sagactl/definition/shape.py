@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sagactl.definition.synonym import KEYS
 from sagactl.definition.value import kind
 from sagactl.source.node import Entry, Json, List, Map, Node, Scalar, descend
 from sagactl.source.place import Place
@@ -106,6 +107,10 @@ def _unknown_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Ite
         close = nearest(name, known)
         if name in NOT_YET:
             code, message = "not-yet", f'"{name}" is not carried out by this version of sagactl'
+        elif KEYS.get(name) in known:
+            message += f'; here it is called "{KEYS[name]}"'
+            if KEYS[name] == "request":
+                hint = 'method and address stand together, as in "request: PUT /orders/7"'
         elif owners := _owners(name, whole):
             hint = f'"{name}" stands in {owners}'
         elif close:
@@ -149,7 +154,10 @@ def _missing_keys(root: Node, mistake: Mistake, whole: Mapping[str, Any]) -> Ite
     node = descend(root, mistake.path)
     for name in mistake.wanted:
         # One slip of the pen is one problem: "acton" is told as an unknown key already.
-        meant = any(other in NOT_YET or nearest(other, [name]) for other in unknown)
+        meant = any(
+            other in NOT_YET or KEYS.get(other) == name or nearest(other, [name])
+            for other in unknown
+        )
         if name in mistake.value or meant:
             continue
         message = f'{_thing(root, mistake)} has no "{name}"'
@@ -186,13 +194,14 @@ def _wrong_value(root: Node, mistake: Mistake) -> Fault:
     elif mistake.keyword in BOUNDS and "errorMessage" not in mistake.schema:
         message = f"{thing} must be {BOUNDS[mistake.keyword]} {mistake.wanted}, not {value}"
     else:
-        message = f"{thing} {says}, not {shown(value)}"
+        message = f"{thing} {says}, not {_found(mistake)}"
         hint = _hint(mistake)
     if mistake.keyword == "enum":
         close = nearest(str(value), [str(word) for word in mistake.wanted])
         message += f'; did you mean "{close}"?' if close else ""
     # Without a service or a name, whatever else speaks of it would seem wrong too.
     is_apart = bool(path) and path[-1] not in ("service", "name", "request")
+    is_apart = is_apart and not (path[0] == "services" and len(path) == 2)
     return Fault(path, Problem(code, place, message, hint, fix=_value_fix(path, node)), is_apart)
 
 
@@ -223,7 +232,22 @@ def _hint(mistake: Mistake) -> str | None:
         return f"write needs: [{value}]"
     if key == ("version",) and isinstance(value, float):
         return "write it in quotes"
+    if mistake.path == ("steps",) and isinstance(value, dict):
+        return 'begin each of them with "- name: …"'
+    if key == ("body",) and isinstance(value, dict | list):
+        return 'write "json" for what is sent as JSON'
+    if title == "Service" and isinstance(value, str) and "://" in value:
+        return f'write {{url: "{value}"}}'
     return None
+
+
+def _found(mistake: Mistake) -> str:
+    """What stands there: a number itself, where another one would have been right."""
+    value = mistake.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and mistake.keyword not in ("type", "enum") and len(str(value)) <= SHOWN:
+        return str(value)
+    return shown(value)
 
 
 def shown(value: Json) -> str:

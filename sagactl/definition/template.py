@@ -4,6 +4,7 @@ A text that is one lone `${{ … }}` has the type of its value; anything around 
 `$${{` stands for a literal `${{`. A template never looks into what it evaluated: data is not code.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -24,6 +25,8 @@ from sagactl.source.spot import place_within
 
 OPEN = "${{"
 CLOSE = "}}"
+# The end of a hole without texts and braces in it.
+_PLAIN_END = re.compile(r"[^'\"{}]*}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +304,8 @@ def _joined_parts(parts: list[str | Hole]) -> Compiled:
 
 def _end_of_hole(text: str, at: int) -> int | None:
     """The offset of the `}}` that closes the hole: not in a quoted text, not a map's own braces."""
+    if plain := _PLAIN_END.match(text, at):
+        return plain.end() - len(CLOSE)
     depth = 0
     quote = ""
     while at < len(text):

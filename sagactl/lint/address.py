@@ -1,8 +1,7 @@
 """What of an address is literal and what is data, as it is written."""
 
-from collections.abc import Iterator
-
 from sagactl.definition.expression import tree_references
+from sagactl.definition.kept import kept
 from sagactl.definition.model import Saga
 from sagactl.definition.template import Fixed, Hole, Mixed, Template
 from sagactl.definition.value import as_text
@@ -23,11 +22,11 @@ def template_parts(template: Template) -> tuple[str | Hole, ...]:
     return ()
 
 
-def urls(saga: Saga) -> Iterator[Template]:
+@kept
+def urls(saga: Saga) -> tuple[Template, ...]:
     """Every address of a saga: of its services and their token services, and of its requests."""
-    for spot in spots(saga):
-        if spot.part in (Part.SERVICE_URL, Part.TOKEN_URL, Part.REQUEST):
-            yield spot.template
+    parts = (Part.SERVICE_URL, Part.TOKEN_URL, Part.REQUEST)
+    return tuple(spot.template for spot in spots(saga) if spot.part in parts)
 
 
 def literal(url: Template) -> str:

@@ -73,9 +73,12 @@ class Scope:
         return Scope(self.root, {**self.names, name: known})
 
 
+_OF_ANY_STEP: Names[str, Known | None] = {"index": Known(frozenset((NUMBER,)))}
+
+
 def scope_of(saga: Saga, spot: Spot) -> Scope:
     """What is known of names at a spot."""
-    scope = Scope(saga.input_schema, {"index": Known(frozenset((NUMBER,)))})
+    scope = Scope(saga.input_schema, _OF_ANY_STEP)
     step = spot.step
     if step is None or step.for_each is None:
         return scope

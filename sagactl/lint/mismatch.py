@@ -11,8 +11,10 @@ from sagactl.definition.expression import (
     Binary,
     Choice,
     Index,
+    Literal,
     Macro,
     Member,
+    Name,
     Tree,
     Unary,
     children,
@@ -49,6 +51,8 @@ _TAKES = {
 def mismatches(tree: Tree, scope: Scope) -> Iterator[tuple[Tree, str]]:
     """Each part of a tree that must fail, and why, in words."""
     match tree:
+        case Name() | Literal():
+            return
         case Binary(operator=operator, left=left, right=right) if operator in _ALIKE:
             yield from _unlike(tree, known(left, scope), known(right, scope))
         case Binary(operator="in", right=right):

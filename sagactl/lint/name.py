@@ -6,7 +6,11 @@ silent wherever the definition does not say what there is: a reply's body, a sch
 
 from dataclasses import dataclass, replace
 
+from sagactl.definition.expression import Member, Name
+from sagactl.definition.kept import kept
 from sagactl.definition.model import Saga, Sleep, Step, SubSaga
+from sagactl.definition.synonym import VALUES
+from sagactl.definition.template import Hole
 from sagactl.lint.rule import meant
 from sagactl.lint.spot import Part, Phase, Spot
 from sagactl.source.node import Json, List, Map, Node
@@ -88,17 +92,18 @@ def wrong_name(saga: Saga, spot: Spot, path: Path) -> Wrong | None:
     if root not in known:
         if root in ELSEWHERE:
             return Wrong(f'"{root}" is not known in {spot}: {ELSEWHERE[root]}')
-        message = f'"{root}" is no name in expressions{meant(root, known)}'
+        right = f'; did you mean "{VALUES[root]}"?' if root in VALUES else meant(root, known)
+        message = f'"{root}" is no name in expressions{right}'
         return Wrong(message, allowed=known)
     match root:
         case "env":
             return None if below else _unnamed(root)
         case "input":
-            return _input(saga.input_schema, below)
+            return _input(saga.input_schema, saga.input_schema, below, "input")
         case "steps":
             return _step(saga, spot, below)
         case "item":
-            return None
+            return _item(saga, spot.step, below)
         case "index":
             return Wrong('"index" is a number, and has nothing below it') if below else None
         case "result":
@@ -122,7 +127,7 @@ def _member(above: str, below: Path, members: tuple[str, ...], at: int) -> Wrong
 def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
     if not below:
         return None
-    names = tuple(step.name for step in saga.steps)
+    names = _step_names(saga)
     if below[0] not in names:
         message = f'no step is called "{below[0]}"{meant(str(below[0]), names)}'
         return Wrong(message, at=1, allowed=names)
@@ -136,6 +141,11 @@ def _step(saga: Saga, spot: Spot, below: Path) -> Wrong | None:
             return Wrong(f"{message}: write result[0].{path[0]}, or result.map(…)")
         return _further(_result(step, path[1:]), 4)
     return _member(f"steps.{name}", below[1:], STEP_MEMBERS, 2)
+
+
+@kept
+def _step_names(saga: Saga) -> tuple[str, ...]:
+    return tuple(step.name for step in saga.steps)
 
 
 def _further(wrong: Wrong | None, depth: int) -> Wrong | None:
@@ -193,8 +203,30 @@ def _absent(node: Node, below: Path) -> tuple[int, str, tuple[str, ...]] | None:
     return None
 
 
-def _input(root: Json, below: Path) -> Wrong | None:
-    schema, above = root, "input"
+def _item(saga: Saga, step: Step | None, below: Path) -> Wrong | None:
+    """What is wrong about a part of an element, where `for_each` goes over a list of the input."""
+    each = None if step is None else step.for_each
+    if each is None or not isinstance(each.items.compiled, Hole):
+        return None
+    tree, names = each.items.compiled.tree, list[str]()
+    while isinstance(tree, Member) and not tree.optional:
+        names.append(tree.name)
+        tree = tree.target
+    if not isinstance(tree, Name) or tree.name != "input":
+        return None
+    schema: Json = saga.input_schema
+    for name in reversed(names):
+        schema = resolved(saga.input_schema, schema)
+        properties = schema.get("properties") if isinstance(schema, dict) else None
+        schema = properties.get(name) if isinstance(properties, dict) else None
+    schema = resolved(saga.input_schema, schema)
+    # What stands in front of the others is of another schema.
+    if not isinstance(schema, dict) or "prefixItems" in schema:
+        return None
+    return _input(saga.input_schema, schema.get("items"), below, "item")
+
+
+def _input(root: Json, schema: Json, below: Path, above: str) -> Wrong | None:
     for at, part in enumerate(below):
         schema = resolved(root, schema)
         if not isinstance(schema, dict):

@@ -17,6 +17,7 @@ from sagactl.definition.expression import (
     Tree,
     children,
 )
+from sagactl.definition.kept import kept
 from sagactl.definition.model import (
     Auth,
     ClientCredentials,
@@ -87,8 +88,13 @@ def _part_of(auth: Auth | None, template: Template) -> Part:
     return Part.TOKEN_URL if is_url else Part.AUTH
 
 
-def spots(saga: Saga) -> Iterator[Spot]:
+@kept
+def spots(saga: Saga) -> tuple[Spot, ...]:
     """Every template of a saga, with its spot."""
+    return tuple(_spots(saga))
+
+
+def _spots(saga: Saga) -> Iterator[Spot]:
     if saga.id is not None:
         yield Spot(saga.id, Part.ID)
     for service in saga.services.values():
@@ -126,11 +132,10 @@ def step_spots(step: Step) -> Iterator[Spot]:
         yield from _request_spots(step, Phase.COMPENSATION, step.compensation)
 
 
-def reads(saga: Saga) -> Iterator[tuple[Spot, Reference]]:
+@kept
+def reads(saga: Saga) -> tuple[tuple[Spot, Reference], ...]:
     """Every name that the saga's expressions read, with the spot it is read at."""
-    for spot in spots(saga):
-        for reference in spot.template.references:
-            yield spot, reference
+    return tuple((spot, one) for spot in spots(saga) for one in spot.template.references)
 
 
 def result_reads(saga: Saga) -> Iterator[tuple[Spot, Reference, str]]:
@@ -141,12 +146,17 @@ def result_reads(saga: Saga) -> Iterator[tuple[Spot, Reference, str]]:
                 yield spot, reference, name
 
 
-def has_reads(saga: Saga) -> Iterator[tuple[Spot, str, Place, Place]]:
+@kept
+def has_reads(saga: Saga) -> tuple[tuple[Spot, str, Place, Place], ...]:
     """Every `has(steps.NAME.result.x)`, which fails where there is no result at all.
 
     As (spot, name, its place, the place in front of "result"). What asks about the result as well,
     anywhere in the same expression, is left out.
     """
+    return tuple(_has_reads(saga))
+
+
+def _has_reads(saga: Saga) -> Iterator[tuple[Spot, str, Place, Place]]:
     for spot in spots(saga):
         for hole in holes(spot.template):
             for path in _has_paths(hole.tree):
@@ -192,8 +202,13 @@ def _asks_about(tree: Tree, name: str) -> bool:
     return any(_asks_about(below, name) for below in children(tree))
 
 
-def requests(saga: Saga) -> Iterator[tuple[Step, Phase, Request]]:
+@kept
+def requests(saga: Saga) -> tuple[tuple[Step, Phase, Request], ...]:
     """Every request of a saga."""
+    return tuple(_requests(saga))
+
+
+def _requests(saga: Saga) -> Iterator[tuple[Step, Phase, Request]]:
     for step in saga.steps:
         if step.request is not None:
             yield step, Phase.ACTION, step.request

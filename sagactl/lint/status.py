@@ -1,6 +1,7 @@
 """Which statuses a request takes for what, and how they are said."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from sagactl.definition.model import OutcomeKind, Request, Saga, StatusSet, Step
@@ -14,17 +15,22 @@ ALL = range(200, 600)
 MOST_SHOWN = 6
 
 
-def applied(request: Request) -> Iterator[int]:
+def applied(request: Request) -> frozenset[int]:
     """The statuses that surely count as applied: `outcomes` is read first, then `success`."""
     moved = request.outcomes.get(OutcomeKind.APPLIED, NONE)
-    other = [s for kind, s in request.outcomes.items() if kind is not OutcomeKind.APPLIED]
-    for status in ALL:
-        if status in moved:
-            yield status
-        elif request.success.conditions or any(status in known for known in other):
-            continue  # where a condition decides, the status alone says nothing
-        elif status in request.success.statuses:
-            yield status
+    other = tuple(s for kind, s in request.outcomes.items() if kind is not OutcomeKind.APPLIED)
+    # Where a condition decides, the status alone says nothing.
+    return _surely(moved, other, NONE if request.success.conditions else request.success.statuses)
+
+
+# Most requests of a saga, and of all sagas, say the same about statuses: mostly nothing.
+@lru_cache(maxsize=64)
+def _surely(moved: StatusSet, other: tuple[StatusSet, ...], success: StatusSet) -> frozenset[int]:
+    return frozenset(
+        status
+        for status in ALL
+        if status in moved or (status in success and not any(status in known for known in other))
+    )
 
 
 def applied_place(saga: Saga, step: Step, phase: Phase, request: Request, status: int) -> Place:

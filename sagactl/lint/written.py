@@ -5,6 +5,7 @@ The text is read once more for it, which costs nothing as long as there is nothi
 
 from functools import lru_cache
 
+from sagactl.definition.kept import kept
 from sagactl.definition.model import Saga, Step
 from sagactl.lint.spot import Phase
 from sagactl.source.node import List, Map, Node, descend
@@ -36,7 +37,7 @@ def key_places(saga: Saga, *path: str | int) -> dict[str, Place]:
 
 def step_path(saga: Saga, step: Step) -> Path:
     """The path to a step."""
-    return "steps", saga.steps.index(step)
+    return "steps", _numbers(saga)[step.name]
 
 
 def word_place(saga: Saga, step: Step, word: str) -> Place:
@@ -62,6 +63,11 @@ def said_at(saga: Saga, step: Step, phase: Phase, word: str) -> tuple[Path, Node
         if node is not None:
             return (*path, word), node
     return None
+
+
+@kept
+def _numbers(saga: Saga) -> dict[str, int]:
+    return {step.name: number for number, step in enumerate(saga.steps)}
 
 
 # Several problems of one file are told one after the other, and a file can be a mebibyte.

@@ -6,7 +6,7 @@ Nothing here knows what a saga is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sagactl.source.place import Place
 
@@ -14,12 +14,8 @@ from sagactl.source.place import Place
 # reader of a JSON value asks for its type anyway, and a recursive alias only adds casts.
 Json: TypeAlias = Any
 
-# A map of so few entries is looked through.
-SHORT = 16
 
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value; `raw` is the slice of the source it was read from, quotes included."""
 
     place: Place
@@ -33,8 +29,7 @@ class List:
     items: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     key: Scalar
     value: "Node"
 
@@ -47,7 +42,7 @@ class Entry:
 class Map:
     place: Place
     entries: tuple[Entry, ...]
-    # Made when it is first needed: what asks a long map for each of its names stays quick.
+    # Made when it is first needed: who reads a map asks it for many names.
     _index: dict[str, Entry] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -64,12 +59,12 @@ class Map:
         return None if entry is None else entry.key
 
     def _entry(self, name: str) -> Entry | None:
-        if len(self.entries) <= SHORT:
-            return next((entry for entry in self.entries if entry.name == name), None)
-        if self._index is None:
+        index = self._index
+        if index is None:
+            # Of a name that stands twice the first one counts.
             index = {entry.name: entry for entry in reversed(self.entries)}
             object.__setattr__(self, "_index", index)
-        return (self._index or {}).get(name)
+        return index.get(name)
 
 
 Node: TypeAlias = Scalar | List | Map

@@ -10,7 +10,8 @@ here can change it, and nothing is sent that stands in it.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -18,13 +19,13 @@ import yaml
 from sagactl.source.node import Entry, List, Map, Node, Scalar
 from sagactl.source.place import Place, Source, lines_of, position_in
 from sagactl.source.problem import MAX_PROBLEMS, Problem, Related, too_many
+from sagactl.source.quoting import quoted_line
 from sagactl.source.scalar import ScalarRejected, core_value, plain_value
+from sagactl.source.syntax import Told, syntax_problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
-# No hint repeats a line that nobody would read; a pattern may look at it for long, too.
-LONGEST_SHOWN = 400
 
 # The pure parser tells of a mistake where the quick one does, or soon behind it.
 FURTHER = 2000
@@ -50,7 +51,6 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What YAML 1.2 does not let into a text at all (5.1), and what makes a text read as another.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _INVISIBLE = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
 def decode(content: bytes, name: str, manner: Manner = OWN) -> tuple[Source | None, list[Problem]]:
@@ -84,12 +84,15 @@ def read(source: Source, manner: Manner = OWN) -> tuple[Node | None, list[Proble
         return None, [Problem("control-character", place, message)]
     building = _Building(source, manner)
     try:
-        for event in yaml.parse(source.text, Loader=_Loader):
+        parser = _Loader(source.text)
+        while (event := parser.get_event()) is not None:
             building.take(event)
     except _TooMuch:
         return None, building.problems
     except yaml.YAMLError as error:
-        problem = _syntax_problem(source, error)
+        if "nesting depth" in str(getattr(error, "problem", None)):
+            return None, _too_deep(source, manner, error)
+        problem = syntax_problem(source, _said_better(source, error))
         # The half of an expression that was read before the error is the same mistake.
         before = [p for p in building.problems if p.place.line != problem.place.line]
         return None, [*before, problem]
@@ -103,19 +106,18 @@ class _TooMuch(Exception):
     """The file is not read any further; the problem is told already."""
 
 
-@dataclass
 class _Open:
     """A list or map that has not ended yet."""
 
-    event: Any
-    items: list[Node] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    key: Scalar | None = None
-    keys: dict[str, Place] = field(default_factory=dict)
+    __slots__ = ("entries", "is_map", "items", "key", "keys", "start")
 
-    @property
-    def is_map(self) -> bool:
-        return isinstance(self.event, yaml.MappingStartEvent)
+    def __init__(self, event: Any, *, is_map: bool) -> None:
+        self.start = event.start_mark
+        self.is_map = is_map
+        self.items: list[Node] = []
+        self.entries: list[Entry] = []
+        self.key: Scalar | None = None
+        self.keys: dict[str, Place] = {}
 
 
 class _Building:
@@ -125,34 +127,44 @@ class _Building:
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self._source = source
+        self._text = source.text
         self._manner = manner
         self._stack: list[_Open] = []
         self._documents = 0
         self._nodes = 0
-        self._unread = 0  # depth inside a key that is no scalar
+        self._takers: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._begin,
+        }
 
     def take(self, event: Any) -> None:
-        match event:
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents == 2:
-                    message = f"a file holds {self._manner.thing}, and a second one begins here"
-                    self._tell("several-documents", self._place(event), message)
-                    raise _TooMuch
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.ScalarEvent():
-                self._count(event)
-                self._add(self._scalar(event))
-            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                self._count(event)
-                if len(self._stack) >= MAX_DEPTH:
-                    message = f"nested deeper than {MAX_DEPTH}"
-                    self._tell("nested-too-deep", self._place(event), message)
-                    raise _TooMuch
-                self._stack.append(_Open(event))
-            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._add(self._close(event))
+        take = self._takers.get(type(event))
+        if take is not None:
+            take(event)
+
+    def _begin(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents == 2:
+            message = f"a file holds {self._manner.thing}, and a second one begins here"
+            self._tell("several-documents", self._place(event), message)
+            raise _TooMuch
+
+    def _take_scalar(self, event: Any) -> None:
+        self._count(event)
+        self._add(self._scalar(event))
+
+    def _open(self, event: Any) -> None:
+        self._count(event)
+        if len(self._stack) >= MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH}"
+            self._tell("nested-too-deep", self._place(event), message)
+            raise _TooMuch
+        self._stack.append(_Open(event, is_map=type(event) is yaml.MappingStartEvent))
 
     def _count(self, event: Any) -> None:
         self._nodes += 1
@@ -175,7 +187,7 @@ class _Building:
         line = lines_of(self._source.text)[event.start_mark.line]
         if event.tag == "!" and isinstance(event, yaml.ScalarEvent):
             message = 'quote the expression: YAML takes a leading "!" for a tag and drops it'
-            self._tell("quote-expression", place, message, _as_it_should_be(line))
+            self._tell("quote-expression", place, message, quoted_line(line))
         else:
             self._tell("yaml-tag", place, f'a tag ("{event.tag}") is not read here')
 
@@ -186,31 +198,35 @@ class _Building:
         self._add(Scalar(place, None, ""))
 
     def _scalar(self, event: Any) -> Scalar:
-        place = self._place(event)
-        raw = self._source.text[event.start_mark.index : event.end_mark.index]
+        start, end = event.start_mark, event.end_mark
+        line = start.line
+        place = Place(self._source, line + 1, start.column + 1, end.line + 1, end.column + 1)
+        raw, text = self._text[start.index : end.index], event.value
         if event.style in _QUOTING or event.tag is not None:
-            return Scalar(place, event.value, raw)
-        text = event.value
+            return Scalar(place, text, raw)
         if self._manner.is_foreign:
             return Scalar(place, core_value(text), raw)
-        line = lines_of(self._source.text)[event.start_mark.line] if "${{" in text else ""
-        if " #" in line and text.rfind("${{") > text.rfind("}}"):
-            message = 'quote the expression: " #" begins a comment and cuts it off'
-            self._tell("quote-expression", place, message, _as_it_should_be(line))
-            return Scalar(place, text, raw)
+        if "${{" in text and text.rfind("${{") > text.rfind("}}"):
+            whole = lines_of(self._text)[line]
+            if " #" in whole:
+                message = 'quote the expression: " #" begins a comment and cuts it off'
+                self._tell("quote-expression", place, message, quoted_line(whole))
+                return Scalar(place, text, raw)
         try:
             return Scalar(place, plain_value(text), raw)
         except ScalarRejected as error:
-            self._tell("yaml-trap", place, str(error), f'write "{text}" in quotes if it is text')
+            hint = f'write "{text}" in quotes if it is text'
+            if error.meaning in ("true", "false"):
+                hint = f'write {error.meaning}, or "{text}" in quotes if it is text'
+            self._tell("yaml-trap", place, str(error), hint)
             return Scalar(place, text, raw)
 
-    def _close(self, event: Any) -> Node:
+    def _close(self, event: Any) -> None:
         opened = self._stack.pop()
-        start, end = opened.event.start_mark, event.end_mark
+        start, end = opened.start, event.end_mark
         place = Place(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-        if opened.is_map:
-            return Map(place, tuple(opened.entries))
-        return List(place, tuple(opened.items))
+        is_map = opened.is_map
+        self._add(Map(place, tuple(opened.entries)) if is_map else List(place, tuple(opened.items)))
 
     def _add(self, node: Node) -> None:
         if not self._stack:
@@ -222,21 +238,21 @@ class _Building:
         elif above.key is None:
             above.key = self._key(above, node)
         else:
+            key = above.key
             # Of a key that stands twice the first one counts, for every reader of the tree.
-            if above.keys.get(str(above.key.value), above.key.place) is above.key.place:
-                above.entries.append(Entry(above.key, node))
+            if above.keys.get(str(key.value), key.place) is key.place:
+                above.entries.append(Entry(key, node))
             above.key = None
 
     def _key(self, above: _Open, node: Node) -> Scalar:
         if not isinstance(node, Scalar):
             self._tell("key-not-text", node.place, "a key is a text, not a list or a map")
             return Scalar(node.place, f"?{len(above.keys)}", "")
-        if self._manner.is_foreign:
+        if not isinstance(node.value, str):
             # `200:` is how half of the world writes a status.
-            node = node if isinstance(node.value, str) else Scalar(node.place, node.raw, node.raw)
-        elif not isinstance(node.value, str):
-            message = f'a key is a text: write "{node.raw}" in quotes'
-            self._tell("key-not-text", node.place, message)
+            if not self._manner.is_foreign:
+                message = f'a key is a text: write "{node.raw}" in quotes'
+                self._tell("key-not-text", node.place, message)
             node = Scalar(node.place, node.raw, node.raw)
         name = str(node.value)
         if name in above.keys:
@@ -245,7 +261,7 @@ class _Building:
             message = f'the key "{name}" stands twice, first in line {first.line}'
             self.problems.append(Problem("duplicate-key", node.place, message, related=related))
         above.keys.setdefault(name, node.place)
-        if _INVISIBLE.search(name):
+        if not name.isascii() and _INVISIBLE.search(name):
             message = f"the key {name!a} holds a character that cannot be seen"
             self._tell("invisible-character", node.place, message)
         return node
@@ -258,63 +274,40 @@ class _Building:
         self.problems.append(Problem(code, place, message, hint))
 
 
-def _syntax_problem(source: Source, error: yaml.YAMLError) -> Problem:
-    """A syntax error in words; where an unquoted expression is behind it, that is what is said."""
-    error = _said_better(source, error)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is None:
-        return Problem("yaml-syntax", Place(source, 1, 1, 1, 2), "this is not YAML")
-    place = Place(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-    lines = lines_of(source.text)
-    context = getattr(error, "context_mark", None)
-    for number in dict.fromkeys((mark.line, mark.line - 1, context.line if context else mark.line)):
-        line = lines[number] if 0 <= number < len(lines) else ""
-        found = line.find("${{")
-        if found >= 0 and not _is_quoted(line, found):
-            end = len(line.rstrip())
-            place = Place(source, number + 1, found + 1, number + 1, max(end, found + 3) + 1)
-            message = "quote the expression: YAML reads something else in it"
-            return Problem("quote-expression", place, message, _as_it_should_be(line))
-    words = str(getattr(error, "problem", None) or "this is not YAML")
-    if "\t" in (lines[mark.line] if mark.line < len(lines) else ""):
-        words = "a tab cannot indent YAML: use spaces"
-    return Problem("yaml-syntax", place, words)
+def _too_deep(source: Source, manner: Manner, error: Any) -> list[Problem]:
+    """What is told where the parser itself gives up (libyaml does from 0.2.6 on).
 
-
-def _said_better(source: Source, error: yaml.YAMLError) -> yaml.YAMLError:
-    """The pure parser's error, whose words are clearer; it is slow, so only for small files."""
-    if _Loader is yaml.SafeLoader or len(source.text) > 100_000:
-        return error
-    mark = getattr(error, "problem_mark", None)
-    until = len(source.text) if mark is None else mark.index + FURTHER
+    It reads ahead, so what it had not told by then is told of the text up to that place.
+    """
+    building = _Building(source, manner)
     try:
-        for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
-            if event.start_mark is not None and event.start_mark.index > until:
-                break
-    except yaml.YAMLError as better:
-        return better
-    return error
+        for event in yaml.parse(source.text[: error.problem_mark.index], Loader=_Loader):
+            building.take(event)
+    except (_TooMuch, yaml.YAMLError):
+        pass
+    if not any(problem.code == "nested-too-deep" for problem in building.problems):
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        place = Place(source, line, column, line, column + 1)
+        message = f"nested deeper than {MAX_DEPTH}"
+        building.problems.append(Problem("nested-too-deep", place, message))
+    return building.problems
 
 
-def _is_quoted(line: str, at: int) -> bool:
-    before = line[:at]
-    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+def _said_better(source: Source, error: Any) -> Told:
+    """What the pure parser says, whose words are clearer; it is slow, so only for small files."""
+    if _Loader is not yaml.SafeLoader and len(source.text) <= 100_000:
+        mark = getattr(error, "problem_mark", None)
+        until = len(source.text) if mark is None else mark.index + FURTHER
+        try:
+            for event in yaml.parse(source.text, Loader=yaml.SafeLoader):
+                if event.start_mark is not None and event.start_mark.index > until:
+                    break
+        except yaml.YAMLError as better:
+            error = better
+    at, began = (_counted(getattr(error, f"{name}_mark", None)) for name in ("problem", "context"))
+    said = getattr(error, "problem", None) or "this is not YAML"
+    return Told(str(said), at or began, str(getattr(error, "context", None) or ""), began)
 
 
-def _as_it_should_be(line: str) -> str:
-    """The line with its expression quoted."""
-    if len(line) > LONGEST_SHOWN:
-        return "write it in quotes"
-    found = re.match(r"(\s*(?:- +)*(?:[\w.-]+|\"[^\"]*\"):\s+|\s*- +)(.*?)\s*$", line)
-    if found is None:
-        return f"write: {_EXPRESSION.sub(lambda e: _quoted(e.group()), line).strip()}"
-    head, value = found.groups()
-    if value.startswith(("[", "{")):
-        return f"write: {(head + _EXPRESSION.sub(lambda e: _quoted(e.group()), value)).strip()}"
-    return f"write: {(head + _quoted(value)).strip()}"
-
-
-def _quoted(text: str) -> str:
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+def _counted(mark: Any) -> tuple[int, int] | None:
+    return None if mark is None else (mark.line + 1, mark.column + 1)

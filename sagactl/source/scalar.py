@@ -8,15 +8,23 @@ import re
 
 MAX_DIGITS = 18
 
-_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
-_TRUE = re.compile(r"(?:true|True|TRUE)\Z")
-_FALSE = re.compile(r"(?:false|False|FALSE)\Z")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_TRAP_WORDS = {
+    **dict.fromkeys(("yes", "Yes", "YES", "on", "On", "ON"), "true"),
+    **dict.fromkeys(("no", "No", "NO", "off", "Off", "OFF"), "false"),
+    "=": "a value tag",
+    "<<": "a merge",
+}
+# With one of these everything begins that looks like a number; all else but words is a text.
+_NUMERIC = "-+.0123456789"
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?\Z")
 
 _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?:yes|Yes|YES|on|On|ON)\Z"), "true"),
-    (re.compile(r"(?:no|No|NO|off|Off|OFF)\Z"), "false"),
     (re.compile(r"[-+]?0[0-9_]+\Z"), "an octal number"),
     (re.compile(r"[-+]?0[bB][01_]+\Z"), "a binary number"),
     (re.compile(r"[-+]?0[xX][0-9a-fA-F_]+\Z"), "a hexadecimal number"),
@@ -25,38 +33,47 @@ _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z"), "a number of base 60"),
     (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?\Z"), "a date"),
     (re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"), "no number of JSON"),
-    (re.compile(r"=\Z"), "a value tag"),
-    (re.compile(r"<<\Z"), "a merge"),
 )
 
 Value = bool | int | float | str | None
 
 
 class ScalarRejected(ValueError):
-    """A plain scalar that YAML readers disagree about, or that no JSON number can hold."""
+    """A plain scalar that YAML readers disagree about, or that no JSON number can hold.
+
+    `meaning` is what others take it for, where they do.
+    """
+
+    def __init__(self, message: str, meaning: str | None = None) -> None:
+        super().__init__(message)
+        self.meaning = meaning
 
 
 def plain_value(text: str) -> Value:
     """The value of a plain (unquoted) scalar; raises ScalarRejected."""
-    if _NULL.match(text):
-        return None
-    if _TRUE.match(text):
-        return True
-    if _FALSE.match(text):
-        return False
+    if text in _WORDS:
+        return _WORDS[text]
+    if text in _TRAP_WORDS:
+        raise _misread(text, _TRAP_WORDS[text])
+    if text[0] not in _NUMERIC:
+        return text
     if _INT.match(text):
         if len(text.lstrip("+-")) > MAX_DIGITS:
             raise ScalarRejected(f"a number of more than {MAX_DIGITS} digits is not kept exactly")
         return int(text)
     for trap, meaning in _TRAPS:
         if trap.match(text):
-            raise ScalarRejected(f'other YAML readers take "{text}" for {meaning}')
+            raise _misread(text, meaning)
     if _FLOAT.match(text):
         value = float(text)
         if value in (float("inf"), float("-inf")):
             raise ScalarRejected(f'the number "{text[:20]}" is too large')
         return value
     return text
+
+
+def _misread(text: str, meaning: str) -> ScalarRejected:
+    return ScalarRejected(f'other YAML readers take "{text}" for {meaning}', meaning)
 
 
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")

@@ -16,15 +16,30 @@ _BREAKS = "\r\n\x85\u2028\u2029"
 
 def place_within(scalar: Scalar, start: int, end: int) -> Place:
     """The place of the characters `value[start:end]` of a text scalar."""
-    if not isinstance(scalar.value, str):
-        return scalar.place
-    offsets = _offsets(scalar.value, scalar.raw)
+    value, place = scalar.value, scalar.place
+    if not isinstance(value, str):
+        return place
+    margin = _margin(value, scalar.raw) if place.line == place.end_line else None
+    if margin is not None:
+        if start >= len(value):
+            return place
+        first = place.column + margin + start
+        last = place.column + margin + min(end, len(value)) if end > start else first + 1
+        return Place(place.source, place.line, first, place.line, last)
+    offsets = _offsets(value, scalar.raw)
     if offsets is None or start >= len(offsets):
-        return scalar.place
+        return place
     last = offsets[min(end, len(offsets)) - 1] if end > start else offsets[start]
     line, column = _position(scalar, offsets[start])
     end_line, end_column = _position(scalar, last)
-    return Place(scalar.place.source, line, column, end_line, end_column + 1)
+    return Place(place.source, line, column, end_line, end_column + 1)
+
+
+def _margin(value: str, raw: str) -> int | None:
+    """How far into the raw slice a value begins that is written there as it is; else None."""
+    if raw[:1] in ("'", '"'):
+        return 1 if raw[1:-1] == value else None
+    return 0 if raw == value and raw[:1] not in ("|", ">") else None
 
 
 @lru_cache(maxsize=8)

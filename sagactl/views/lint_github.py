@@ -4,13 +4,25 @@ What a definition says never becomes a command of its own: breaks are escaped, a
 that end a property.
 """
 
+from collections import Counter
+
 from sagactl.source.problem import Problem
 from sagactl.views.carets import visible
 from sagactl.views.lint_report import Report, full_message
 
+# So many of a kind are shown of one step of a job; the others stand in its log alone.
+MOST_SHOWN = 10
+
 
 def github_lines(report: Report) -> list[str]:
-    return [_command(report, problem) for problem in report.problems]
+    """A command for each problem, and one that says how many there are where not all are shown."""
+    lines = [_command(report, problem) for problem in report.problems]
+    counts = Counter(str(problem.severity) for problem in report.problems)
+    if max(counts.values(), default=0) > MOST_SHOWN:
+        said = " and ".join(f"{counts[kind]} {kind}s" for kind in ("error", "warning"))
+        what = f"{said} were found; a review shows {MOST_SHOWN} of a kind, the log all of them"
+        lines.append(f"::notice title=sagactl::{what}")
+    return lines
 
 
 def _command(report: Report, problem: Problem) -> str:

@@ -4,7 +4,6 @@ Paths are relative to one folder, the root of a repository, because that is how 
 A fingerprint tells a problem from others and stays the same while lines move around it.
 """
 
-import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -39,6 +38,9 @@ class Report:
 
 def fingerprints(report: Report) -> list[str]:
     """One for each problem: of its file, code and line's text, and a count of equal ones."""
+    # Only two of the forms have them.
+    import hashlib
+
     seen: Counter[tuple[str, str, str]] = Counter()
     found = []
     for problem in report.problems:

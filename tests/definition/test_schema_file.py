@@ -189,12 +189,20 @@ def test_ajv_reads_the_schema_and_judges_as_we_do(ajv: Path) -> None:
     bad += [{**good[0], "timeout": value} for value in ("5", 5, "1m1h", "0s")]
     step = {"name": "a", "action": {"request": "GET /", "idempotency": "yes"}}
     bad += [{**good[0], "steps": [step]}, {**good[0], "steps": []}]
+    # Whatever else there is to judge, services' documents among it.
+    cases = [
+        plain(node)
+        for file in sorted((ROOT / "tests/cases/lint").glob("*/*.yaml"))
+        if (node := parsed(file))
+    ]
     done = subprocess.run(
-        ["node", "-e", AJV], cwd=ajv, input=json.dumps([SCHEMA, good + bad]),
+        ["node", "-e", AJV], cwd=ajv, input=json.dumps([SCHEMA, good + bad + cases]),
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    assert json.loads(done.stdout) == [True] * len(good) + [False] * len(bad)
-    assert [errors(SCHEMA, value) == [] for value in good + bad] == json.loads(done.stdout)
+    judged = json.loads(done.stdout)
+    assert judged[: len(good + bad)] == [True] * len(good) + [False] * len(bad)
+    assert [errors(SCHEMA, value) == [] for value in good + bad + cases] == judged
+    assert len(set(judged[len(good + bad) :])) == 2
 
 
 def parsed(file: Path) -> Any:

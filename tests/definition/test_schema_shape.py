@@ -117,6 +117,12 @@ def test_a_version_that_yaml_reads_as_a_fraction_is_to_be_quoted() -> None:
     assert problem.hint == "write it in quotes"
 
 
+@pytest.mark.parametrize("status", [99, 600, 1000])
+def test_a_status_out_of_range_is_said_itself(status: int) -> None:
+    text = STEP.replace("PUT /orders/1", f"{{request: PUT /x, success: {status}}}")
+    assert problem_of(with_step(text)).message.endswith(f", not {status}")
+
+
 def test_true_is_no_number() -> None:
     text = STEP.replace("PUT /orders/1", "{request: PUT /x, retry: {max_attempts: true}}")
     problem = problem_of(with_step(text))

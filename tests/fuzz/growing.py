@@ -83,6 +83,7 @@ GROWING: dict[str, Callable[[int], str]] = {
     "wrong expressions in one text": lambda n: body_of("${{input.}} " * n),
     "escaped line breaks": lambda n: body_of("\\\n        " * n + "${{ input. }}"),
     "literal braces": lambda n: body_of("$${{ " * n),
+    "braces of others": lambda n: body_of("{{ input. ${input." * n),
     "expressions that do not end": lambda n: "saga: x\na: [ " + "${{ " * n + "\n",
     "lines to be quoted": lambda n: "saga: x\n" + "a: ${{ x # \n" * n,
     "signs that begin no comment": lambda n: (

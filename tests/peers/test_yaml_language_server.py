@@ -74,13 +74,14 @@ class Editor:
         found = self._at("hover", line, column)
         return "" if found is None else str(found["contents"]["value"])
 
-    def squiggles(self) -> list[tuple[int, str]]:
-        """The lines, from 1, under which it draws them, and what it says."""
+    def squiggles(self) -> list[tuple[tuple[int, int], str]]:
+        """Where they begin, as line and column from 1, and what it says."""
         found = self._told.pop(self._version, None)
         while found is None:
             self._heed(self._read())
             found = self._told.pop(self._version, None)
-        return [(item["range"]["start"]["line"] + 1, item["message"]) for item in found]
+        starts = [(item["range"]["start"], item["message"]) for item in found]
+        return [((at["line"] + 1, at["character"] + 1), said) for at, said in starts]
 
     def _at(self, what: str, line: int, column: int) -> Any:
         place = {"line": line - 1, "character": column - 1}
@@ -252,7 +253,7 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-def test_the_squiggles_stand_in_the_lines_that_lint_tells(
+def test_the_squiggles_stand_in_the_places_that_lint_tells(
     cli: Cli, editor: Editor, scaffold: str, slip: str
 ) -> None:
     old, new = SLIPS[slip]
@@ -260,16 +261,16 @@ def test_the_squiggles_stand_in_the_lines_that_lint_tells(
     text = scaffold.replace(old, new, 1)
     editor.open("order.yaml", text)
     cli.write("order.yaml", text)
-    assert {line for line, _ in editor.squiggles()} == lines_told(cli)
+    assert {place for place, _ in editor.squiggles()} == places_told(cli)
 
 
-def lines_told(cli: Cli) -> set[int]:
-    """The lines of what lint says of the text, its keys and its values.
+def places_told(cli: Cli) -> set[tuple[int, int]]:
+    """The places of what lint says of the text, its keys and its values.
 
     Where more than that is wrong, as with a service that exists nowhere, no schema can say so.
     """
     problems = cli("lint", "order.yaml", "--format", "json").json
-    found = {problem["line"] for problem in problems if problem["number"] < "SG050"}
+    found = {(p["line"], p["column"]) for p in problems if p["number"] < "SG050"}
     assert found
     return found
 
@@ -280,7 +281,8 @@ def test_what_is_no_yaml_is_told_by_both_in_its_line(
     text = scaffold.replace("timeout: 15m", "timeout: [15m")
     editor.open("order.yaml", text)
     cli.write("order.yaml", text)
-    assert lines_told(cli) <= {line for line, _ in editor.squiggles()}
+    lines = {line for line, _ in places_told(cli)}
+    assert lines <= {line for (line, _), _ in editor.squiggles()}
 
 
 def test_an_unknown_key_is_called_so_in_an_editor(editor: Editor, scaffold: str) -> None:

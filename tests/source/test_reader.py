@@ -81,12 +81,15 @@ def test_a_trap_as_a_key_is_refused_too() -> None:
         ("list: [${{ x }}]", 'list: ["${{ x }}"]'),
         ("map: {b: ${{ x }}}", 'map: {b: "${{ x }}"}'),
         ("text: ${{ a # b }}", 'text: "${{ a # b }}"'),
+        ("do: {request: PUT http://h/${{ x }}}", 'do: {request: "PUT http://h/${{ x }}"}'),
+        ("do: [a, 'b ${{ c }}', d-${{ e }}]", "do: [a, 'b ${{ c }}', \"d-${{ e }}\"]"),
+        ("do: {a: 1,\n  b: ${{ x }}}", 'b: "${{ x }}"}'),
     ],
 )
 def test_an_unquoted_expression_is_told_with_the_line_as_it_should_be(line: str, hint: str) -> None:
     (problem,) = problems(f"a: 1\n{line}\n")
     assert problem.code == "quote-expression"
-    assert problem.place.line == 2
+    assert problem.place.line == 2 + line.count("\n")
     assert problem.hint == f"write: {hint}"
 
 

@@ -204,6 +204,16 @@ def test_a_github_command_cannot_be_broken_out_of() -> None:
     assert unescaped(said[2]).startswith("50%")
 
 
+@pytest.mark.parametrize(("count", "notices"), [(10, 0), (11, 1)])
+def test_it_is_said_that_not_all_are_shown(count: int, notices: int) -> None:
+    source = Source("a.yaml", "a: b\n")
+    problem = Problem("c", Place(source, 1, 1, 1, 2), "m")
+    lines = github_lines(Report(("a.yaml",), (problem,) * count, (), "/r"))
+    told = [line for line in lines if line.startswith("::notice")]
+    assert (len(told), len(lines)) == (notices, count + notices)
+    assert all(f"::{count} errors and 0 warnings were found" in line for line in told)
+
+
 def test_columns_are_left_out_where_a_problem_has_several_lines() -> None:
     source = Source("a.yaml", "a:\n  b\n")
     problem = Problem("c", Place(source, 1, 1, 2, 3), "m", severity=Severity.WARNING)

@@ -25,8 +25,9 @@ from views.rehearsal_sample import (
 
 from sagactl.machine.rehearsed import Judgement, Rehearsed, Trouble
 from sagactl.views.carets import visible
+from sagactl.views.junit import junit_document
 from sagactl.views.rehearsal_json import rehearsal_document
-from sagactl.views.rehearsal_junit import WHOLE
+from sagactl.views.rehearsal_junit import WHOLE, rehearsal_suites
 from sagactl.views.rehearsal_markdown import rehearsal_markdown
 from sagactl.views.rehearsal_page import rehearsal_page
 from sagactl.views.rehearsal_words import MARKS

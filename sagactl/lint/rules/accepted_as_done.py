@@ -21,7 +21,7 @@ from sagactl.source.problem import Problem, Severity
 
 def check(saga: Saga) -> Iterator[Problem]:
     for step, phase, request in requests(saga):
-        if phase is Phase.LOOKUP or 202 not in set(applied(request)):
+        if phase is Phase.LOOKUP or 202 not in applied(request):
             continue
         yield RULE.problem(
             applied_place(saga, step, phase, request, 202),

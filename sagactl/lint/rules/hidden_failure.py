@@ -17,6 +17,7 @@ from sagactl.lint.spot import Phase, requests
 from sagactl.lint.status import applied, applied_place, said_statuses
 from sagactl.source.problem import Problem, Severity
 
+NO_SUCCESS = frozenset(range(400, 600))
 DONE_ALREADY = frozenset((409, 412))
 GONE = frozenset((404, 409, 410, 412))
 
@@ -39,7 +40,7 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 def hidden_failures(phase: Phase, request: Request) -> list[int]:
     """The statuses that say no, or that nobody knows, and count as applied for this request."""
-    return [s for s in applied(request) if s >= 400 and s not in _harmless(phase, request)]
+    return sorted((applied(request) & NO_SUCCESS) - _harmless(phase, request))
 
 
 def _harmless(phase: Phase, request: Request) -> frozenset[int]:

@@ -3,8 +3,8 @@
 A definition is read by many, kept with every run and pushed to places that forget nothing. A secret
 that stood there once must be replaced. Told of keys that their issuers make recognizable (sk_live_,
 ghp_, AKIA, xoxb-, JSON Web Tokens, private keys), even in a remark; of what is written out in
-Authorization, Cookie, X-Api-Key and the `auth` of a service; and of fields called password,
-client_secret, api_key and such.
+Authorization, Cookie, X-Api-Key and the `auth` of a service; of fields called password,
+client_secret, api_key and such; and of whatever ends in token, secret or key and looks like one.
 
     wrong:  headers: {Authorization: Bearer 3xAmpl3}
     right:  headers: {Authorization: "Bearer ${{ secrets.SHOP_TOKEN }}"}
@@ -15,11 +15,9 @@ from collections.abc import Iterator
 from sagactl.definition.model import Saga
 from sagactl.lint.address import template_parts
 from sagactl.lint.credential import (
-    is_credential,
-    is_credential_header,
-    is_literal_credential,
+    is_written_field,
+    is_written_header,
     known_secrets,
-    looks_random,
     proofs,
 )
 from sagactl.lint.rule import Rule
@@ -42,16 +40,14 @@ def check(saga: Saga) -> Iterator[Problem]:
     for _, _, request in requests(saga):
         for name, value in request.headers:
             literal = "".join(p for p in template_parts(value) if isinstance(p, str))
-            written = is_literal_credential(literal) if value.is_constant else looks_random(literal)
-            if is_credential_header(name) and written and not any(known_secrets(literal)):
+            if is_written_header(name, literal, is_whole=value.is_constant):
                 message = f'the header "{name}" is written out, and it proves who is asking'
                 yield RULE.problem(value.node.place, message, HINT)
     for name, proof in proofs(saga):
         literal = "".join(p for p in template_parts(proof) if isinstance(p, str))
         if proof.is_constant and not any(known_secrets(literal)):
-            yield RULE.problem(
-                proof.node.place, f'"{name}" of the "auth" is written out', AUTH_HINT
-            )
+            message = f'"{name}" of the "auth" is written out'
+            yield RULE.problem(proof.node.place, message, AUTH_HINT)
     for spot in spots(saga):
         if spot.part in (Part.JSON, Part.FORM, Part.INPUT):
             yield from _fields(spot.template.node)
@@ -63,10 +59,9 @@ def _fields(node: Node) -> Iterator[Problem]:
     for entry in node.entries if isinstance(node, Map) else ():
         yield from _fields(entry.value)
         match entry.value:
-            case Scalar(value=str() as text) if is_credential(entry.name) and "${{" not in text:
-                if is_literal_credential(text) and not any(known_secrets(text)):
-                    message = f'"{entry.name}" is written out'
-                    yield RULE.problem(entry.value.place, message, HINT)
+            case Scalar(value=str() as text) if "${{" not in text:
+                if is_written_field(entry.name, text):
+                    yield RULE.problem(entry.value.place, f'"{entry.name}" is written out', HINT)
 
 
 RULE = Rule(

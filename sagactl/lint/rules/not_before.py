@@ -5,7 +5,7 @@ runs beside it may be faster today and slower tomorrow, even where `has()` is as
 
 A compensation may read its own step's result too. Any other it may only ask about, with
 `has(steps.x.result)` or `steps.x.?result`: whether that step ran is another matter in every run.
-That it was undone before is none: its result is still known.
+The result of a step that was undone before is still known, but not of one that never began.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,9 +29,10 @@ def check(saga: Saga) -> Iterator[Problem]:
             continue
         if undoing and (name == step.name or not reference.certain):
             continue
-        message = _message(step, name, undoing=undoing)
+        later = step.name in before[name]
+        message = _message(step, name, undoing=undoing, later=later)
         related = (Related(saga.step(name).place, f'"{name}" stands here'),)
-        hint = _hint(step, name, undoing=undoing, later=step.name in before[name])
+        hint = _hint(step, name, undoing=undoing, later=later)
         yield RULE.problem(reference.place, message, hint, related if name != step.name else ())
     for spot, name, place, before_result in has_reads(saga):
         step = spot.step
@@ -45,11 +46,12 @@ def check(saga: Saga) -> Iterator[Problem]:
             yield RULE.problem(place, message, hint, fix=fix)
 
 
-def _message(step: Step, name: str, *, undoing: bool) -> str:
+def _message(step: Step, name: str, *, undoing: bool, later: bool) -> str:
     if name == step.name:
         return f'step "{name}" reads its own result before it has one'
     if undoing:
-        return f'the undo of "{step.name}" reads the result of "{name}", which may never have run'
+        undone = "is undone before it, or never ran" if later else "may never have run"
+        return f'the undo of "{step.name}" reads the result of "{name}", which {undone}'
     return f'step "{step.name}" reads the result of "{name}", which is not surely before it'
 
 

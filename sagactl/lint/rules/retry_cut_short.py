@@ -11,7 +11,7 @@ past the step's `timeout`, or any past the `ttl` of the key, and where `budget` 
 
 from collections.abc import Iterator
 
-from sagactl.definition.duration import said_duration
+from sagactl.definition.duration import said_duration, said_span
 from sagactl.definition.model import ACTION_RETRY, OnUnknown, Request, Saga, Step
 from sagactl.lint.patience import last_due_s
 from sagactl.lint.pivot import past_pivot
@@ -42,7 +42,7 @@ def _by_the_step(saga: Saga, step: Step, request: Request) -> Iterator[Problem]:
     elif due >= limit and request.retry != ACTION_RETRY:
         message = (
             f"{said} the last of {request.retry.max_attempts} attempts may be due only after "
-            f"{said_duration(round(due, 3))}"
+            f"{said_span(due)}"
         )
         yield RULE.problem(place, message, "give the step more time, or it fewer attempts")
 
@@ -55,7 +55,7 @@ def _by_the_key(saga: Saga, step: Step, phase: Phase, request: Request) -> Itera
     if due >= ttl:
         message = (
             f'the last of {request.retry.max_attempts} attempts of "{step.name}" may be due after '
-            f"{said_duration(round(due, 3))}, but {said}"
+            f"{said_span(due)}, but {said}"
         )
         yield RULE.problem(request.place, message, "make fewer attempts, or with shorter waits")
     finishes = phase is Phase.ACTION and step.on_unknown is OnUnknown.FINISH and not step.lookup

@@ -11,10 +11,10 @@ past the pivot, so one over steps that are all at or past it does nothing.
 
 from collections.abc import Iterator
 
-from sagactl.definition.duration import said_duration
+from sagactl.definition.duration import said_duration, said_span
 from sagactl.definition.model import Saga
 from sagactl.lint.edit import without_entry
-from sagactl.lint.patience import forwards_s
+from sagactl.lint.patience import begins_s, forwards_s
 from sagactl.lint.pivot import past_pivot
 from sagactl.lint.rule import Rule
 from sagactl.lint.written import key_places
@@ -31,11 +31,13 @@ def check(saga: Saga) -> Iterator[Problem]:
         fix = without_entry(saga, "timeout")
         yield RULE.problem(_place(saga), message, "leave it out", fix=fix)
         return
+    if max(begins_s(saga).values(), default=0) >= saga.timeout_s:
+        return  # unreachable-step says more
     seconds, path = forwards_s(saga)
     if saga.timeout_s < seconds:
         message = (
             f'"timeout" is {said_duration(saga.timeout_s)}, but what is tried in '
-            f'"{", ".join(path)}" may take {said_duration(round(seconds, 3))}'
+            f'"{", ".join(path)}" may take {said_span(seconds)}'
         )
         hint = "give the saga more time, or its requests fewer attempts or a shorter timeout"
         yield RULE.problem(_place(saga), message, hint)

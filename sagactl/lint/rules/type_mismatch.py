@@ -11,7 +11,7 @@ a compensation one that is stuck.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga
-from sagactl.definition.template import Hole, hole_place, holes, tree_place
+from sagactl.definition.template import Fields, Hole, hole_place, holes, tree_place
 from sagactl.definition.value import said
 from sagactl.lint.kind import BOOL, LIST, NUMBER, TEXT, known, scope_of
 from sagactl.lint.mismatch import mismatches, unfit
@@ -25,6 +25,10 @@ WANTED = {
     **dict.fromkeys(CONDITIONS, ((BOOL,), "a condition is true or false")),
     Part.FOR_EACH: ((LIST,), '"for_each" goes over a list'),
     Part.SLEEP: ((TEXT,), '"sleep" takes a text such as "24h"'),
+}
+FIELDS = {
+    Part.QUERY: ((TEXT, NUMBER, BOOL, LIST), "a query takes texts, numbers and lists of them"),
+    Part.FORM: ((TEXT, NUMBER, BOOL, LIST), "a form takes texts, numbers and lists of them"),
 }
 IN_URL = ((TEXT, NUMBER, BOOL), "a URL takes a text or a number")
 
@@ -47,6 +51,9 @@ def check(saga: Saga) -> Iterator[Problem]:
 def _wanted(spot: Spot, hole: Hole) -> tuple[tuple[str, ...], str] | None:
     if spot.part in (Part.REQUEST, Part.SERVICE_URL):
         return IN_URL
+    if spot.part in FIELDS and isinstance(spot.template.compiled, Fields):
+        is_whole = any(value is hole for _, value in spot.template.compiled.fields)
+        return FIELDS[spot.part] if is_whole else None
     return WANTED.get(spot.part) if spot.template.compiled is hole else None
 
 

@@ -9,7 +9,7 @@ nothing is said. An undo that asks with `has(steps.x.result)` can be written eit
 from collections.abc import Iterator
 
 from sagactl.definition.model import OnUnknown, Saga
-from sagactl.definition.policy import templates
+from sagactl.definition.policy import own_result_reads
 from sagactl.lint.pivot import past_pivot
 from sagactl.lint.rule import Rule
 from sagactl.source.problem import Problem, Severity
@@ -24,9 +24,8 @@ def check(saga: Saga) -> Iterator[Problem]:
         # Nothing is undone there, whatever the word: pivot-place says so.
         if step.pivot or step.name in past:
             continue
-        own = (("result",), ("steps", step.name, "result"))
-        for reference in (r for template in templates(undo) for r in template.references):
-            if reference.certain and any(reference.path[: len(p)] == p for p in own):
+        for reference in own_result_reads(step):
+            if reference.certain:
                 yield RULE.problem(
                     reference.place,
                     f'the undo of "{step.name}" reads its result, which is not known where '

@@ -1,8 +1,8 @@
 """undo-notifies: a compensation tells somebody, and takes nothing back.
 
 A message that an order is cancelled does not cancel it: the charge, the reservation or the booking
-stays, and the saga counts as compensated. Told of a POST whose path or service speaks of messages,
-where the action is no message itself: to one that was sent, an apology is all there is.
+stays, and the saga counts as compensated. Told of a POST or PUT whose path, host or service speaks
+of messages, where the action is no message itself: to one that was sent, there is but an apology.
 
     wrong:  action: POST /charges        compensation: POST /notifications
     right:  action: POST /charges        compensation: POST /charges/${{ result.id }}/refund
@@ -20,12 +20,16 @@ WORDS = frozenset((
     "alert", "alerts", "email", "emails", "inform", "mail", "mailer", "mails", "message",
     "messages", "messaging", "notification", "notifications", "notifier", "notify", "push", "sms",
 ))  # fmt: skip
+# Who does nothing else, and what a path begins with that does nothing else.
+HOSTS = WORDS | {"slack", "twilio", "sendgrid", "mailgun", "postmark", "pagerduty"}
+VERBS = ("alert", "inform", "notify")
+ORIGIN = re.compile(r"(?i)^[a-z]+://([^/?#]*)")
 
 
 def check(saga: Saga) -> Iterator[Problem]:
     for step in saga.steps:
         undo, action = step.compensation, step.request
-        if undo is None or action is None or undo.method != "POST":
+        if undo is None or action is None or undo.method not in ("POST", "PUT"):
             continue
         if _tells(undo) and not _tells(action):
             yield RULE.problem(
@@ -36,12 +40,18 @@ def check(saga: Saga) -> Iterator[Problem]:
 
 
 def _tells(request: Request) -> bool:
-    """Whether the last word of its path, or its service, is one of messages."""
+    """Whether its service, its host, or the first or last word of its path is one of messages."""
     if request.service is not None and _is_message(request.service.name):
         return True
-    path = re.sub(r"(?i)^[a-z]+://[^/]*", "", literal(request.url)).partition("?")[0]
+    url = literal(request.url)
+    origin = ORIGIN.match(url)
+    if origin is not None and not HOSTS.isdisjoint(origin[1].lower().split(".")):
+        return True
+    path = ORIGIN.sub("", url).partition("?")[0]
     named = [segment for segment in path.split("/") if segment and HOLE not in segment]
-    return bool(named) and (named[-1] == "send" or _is_message(named[-1]))
+    if not named:
+        return False
+    return named[0] in VERBS or named[-1] == "send" or _is_message(named[-1])
 
 
 def _is_message(name: str) -> bool:

@@ -3,8 +3,8 @@
 A missing name is an error when the saga runs, and then it costs a failed step, a compensation that
 is stuck or a lost result. Told here: a root that does not exist or is not known at that spot
 (`response` before there is a reply, `result` outside the step's own compensation), steps that do
-not exist, `input.x` that the input's schema does not declare, and `steps.a.result.x` where the
-result is a written map without `x`.
+not exist, `input.x` that the input's schema does not declare, nor `item.x` where `for_each` goes
+over a list of it, and `steps.a.result.x` where the result is a written map without `x`.
 
 A schema that says `additionalProperties: true` may hold anything, and nothing is said about it.
 """
