@@ -25,6 +25,9 @@ Most = Annotated[
     int,
     typer.Option("--max-states", min=1, help="Walk no more states than this of a definition."),
 ]
+First = Annotated[
+    bool, typer.Option("-x", "--exitfirst", help="Stop at the first hole of a definition.")
+]
 Explained = Annotated[
     str | None,
     typer.Option("--explain", metavar="STEP.TROUBLE", help="The story of one cell."),
@@ -63,6 +66,7 @@ def rehearse(
     word: Word = None,
     depth: Depth = 2,
     max_states: Most = 100_000,
+    at_first: First = False,
     explain: Explained = None,
     coverage: Covered = False,
     begun: Begun = None,
@@ -96,6 +100,16 @@ def rehearse(
         raise typer.Exit(live_testing.live_test_of(paths or [], sent, output))
     live_testing.demand_none(sent)
     wish = testing.Wish(
-        paths, word, depth, max_states, explain, coverage, begun, report or [], state, output
+        paths,
+        word,
+        depth,
+        max_states,
+        at_first,
+        explain,
+        coverage,
+        begun,
+        report or [],
+        state,
+        output,
     )
     raise typer.Exit(testing.rehearse(wish))

@@ -2,24 +2,16 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sagactl.cli.loading import Invalid, check_definition, find_definitions
 from sagactl.cli.printing import note
 from sagactl.cli.refusal import Refused
 from sagactl.machine.rehearsed import Rehearsed
+from sagactl.rehearsal.proof.explore import Bounds
 from sagactl.source.problem import Problem, Severity
 
 MOST_WORKERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How many troubles come together, and how many states are walked before it is enough."""
-
-    depth: int
-    max_states: int
 
 
 def rehearse_definitions(paths: list[Path], bounds: Bounds) -> list[Rehearsed]:
@@ -56,7 +48,7 @@ def rehearse_kept(run_id: str, state: Path | None, bounds: Bounds) -> Rehearsed:
     if standing in ENDED:
         raise Refused(f"saga {run.id} is {standing}: nothing can happen to it any more")
     opening = resumed_events(run, SystemClock(run.updated_at).now(), None)
-    return rehearse_run(kept.plan.saga, run, opening, run.id, bounds.depth, bounds.max_states)
+    return rehearse_run(kept.plan.saga, run, opening, run.id, bounds)
 
 
 def _all_rehearsed(files: Sequence[Path], bounds: Bounds) -> list[Rehearsed]:
@@ -83,6 +75,6 @@ def _rehearsed(file: Path, bounds: Bounds) -> Rehearsed:
     if saga is None:
         raise Invalid(problems)
     try:
-        return rehearse(saga, str(file), bounds.depth, bounds.max_states)
+        return rehearse(saga, str(file), bounds)
     except NoInput as reason:
         raise Refused(f"{saga.place}: {reason}") from None

@@ -33,6 +33,7 @@ class Wish:
     word: str | None
     depth: int
     max_states: int
+    at_first: bool
     explain: str | None
     coverage: bool
     begun: str | None
@@ -65,9 +66,10 @@ def rehearse(wish: Wish) -> Exit:
 
 
 def _result(wish: Wish) -> Result:
-    from sagactl.cli.rehearsing import Bounds, rehearse_definitions, rehearse_kept
+    from sagactl.cli.rehearsing import rehearse_definitions, rehearse_kept
+    from sagactl.rehearsal.proof.explore import Bounds
 
-    bounds = Bounds(wish.depth, wish.max_states)
+    bounds = Bounds(wish.depth, wish.max_states, wish.at_first)
     if wish.begun is not None:
         if wish.paths or wish.word:
             raise Refused("--from ID is about one saga that was begun: leave out PATH and -k")

@@ -34,19 +34,22 @@ def test_every_definition_to_copy_has_tests() -> None:
 def test_folders_definitions_and_files_of_tests_are_searched(cli: Cli, order: Path) -> None:
     cli.write("sagas/order.test.yaml", PASSES)
     cli.write("sagas/.hidden/other.test.yaml", BROKEN)
-    for path in (".", "sagas", "sagas/order.yaml", "sagas/order.test.yaml"):
+    written = "sagas/order.test.yaml\n  ✓ it goes well\n"
+    for path in (".", "sagas", "sagas/order.yaml"):
         told = cli("test", path)
         assert told.status == 0, told
-        assert told.out == "sagas/order.test.yaml\n  ✓ it goes well\n"
+        assert told.out.startswith("order-fulfillment  sagas/order.yaml\n")
+        assert told.out.endswith(f"\n\n{written}")
         assert told.err == "sagactl: 1 test in 1 file: 1 passed\n"
-    assert cli("test").out == "sagas/order.test.yaml\n  ✓ it goes well\n"
+    assert cli("test").out.endswith(written)
+    assert cli("test", "sagas/order.test.yaml").out == written
     twice = cli("test", "sagas", "sagas/order.yaml")
     assert twice.err == "sagactl: 1 test in 1 file: 1 passed\n"
 
 
 def test_a_test_that_fails_is_told_with_its_place_and_its_story(cli: Cli, order: Path) -> None:
     cli.write("sagas/order.test.yaml", FAILS)
-    told = cli("test", "sagas")
+    told = cli("test", "sagas/order.test.yaml")
     assert told.status == 1
     lines = told.out.splitlines()
     assert lines[:5] == [
@@ -80,8 +83,11 @@ def test_what_is_wrong_with_the_definition_is_told_as_lint_tells_it(cli: Cli) ->
     cli.write("order.test.yaml", PASSES)
     told = cli("test")
     assert told.status == 2
+    assert '"timeout" must be a duration' in told.err
+    assert "order.yaml:" in told.err
+    told = cli("test", "order.test.yaml")
+    assert told.status == 2
     assert '"timeout" must be a duration' in told.out
-    assert "order.yaml:" in told.out
     assert "[wrong-type]" in told.out
 
 
@@ -110,9 +116,13 @@ def test_what_cannot_be_read_is_told(cli: Cli) -> None:
     assert "a test file has at most" in cli("test").out
 
 
-def test_where_there_are_no_tests_that_is_told(cli: Cli, order: Path) -> None:
-    told = cli("test", "sagas")
-    assert (told.status, told.out, told.err) == (0, "", "sagactl: no tests found\n")
+def test_where_there_is_nothing_that_is_told(cli: Cli) -> None:
+    told = cli("test")
+    assert (told.status, told.out, told.err) == (
+        0,
+        "",
+        "sagactl: no definitions and no tests found\n",
+    )
 
 
 def test_tests_are_chosen_by_a_word_of_their_name(cli: Cli) -> None:
@@ -133,7 +143,7 @@ def test_json_and_junit_are_for_programs(cli: Cli, order: Path) -> None:
     told = cli("test", "-o", "json")
     assert told.status == 1
     assert told.err == ""
-    (file,) = told.json
+    (file,) = told.json["written"]
     (test,) = file["tests"]
     assert (file["path"], file["definition"], test["passed"]) == (
         "sagas/order.test.yaml",
@@ -141,6 +151,8 @@ def test_json_and_junit_are_for_programs(cli: Cli, order: Path) -> None:
         False,
     )
     assert test["mismatches"][0]["line"] == 4
+    (rehearsed,) = told.json["rehearsals"]
+    assert (rehearsed["path"], rehearsed["is_whole"]) == ("sagas/order.yaml", True)
     told = cli("test", "-o", "junit")
     assert told.status == 1
     assert '<testcase name="it goes badly" classname="sagas/order.test.yaml">' in told.out

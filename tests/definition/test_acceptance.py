@@ -44,7 +44,9 @@ def test_a_definition_is_accepted_if_and_only_if_the_library_finds_nothing_wrong
         if node is None:
             return
         value = plain(node)
-        assert shape._accepts_definition()(value) == shape._definition_validator().is_valid(value)
+        assert shape._accepts_definition()(value) == shape._own_validator(shape.NAME).is_valid(
+            value
+        )
 
     holds()
 

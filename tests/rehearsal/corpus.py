@@ -9,7 +9,8 @@ a sentence what goes wrong in the world:
     # lint: CODE            what lint tells of it too, where it tells anything
 
 A file in `sound/` begins with `# sound` and has no hole, however it looks. Its `# amber: WHY at STEP`
-are where a person is rightly needed: `undo-fails` for good, a written `hold`, a refusal `past-pivot`.
+are where a person is rightly needed: `undo-fails` for good, a written `hold`, a refusal `past-pivot`,
+or one whose time to `finish` is up `unanswered`.
 `parts/` are sub-sagas and documents that these files refer to.
 """
 
@@ -24,7 +25,7 @@ from sagactl.source.problem import Problem
 CORPUS = Path(__file__).parent.parent / "cases" / "rehearsal"
 HOLES = sorted((CORPUS / "holes").glob("*.yaml"))
 SOUND = sorted((CORPUS / "sound").glob("*.yaml"))
-WHY = ("undo-fails", "hold", "past-pivot")
+WHY = ("undo-fails", "hold", "past-pivot", "unanswered")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ each_sound = pytest.mark.parametrize("path", SOUND, ids=lambda path: path.stem)
 
 def rehearsed(path: Path) -> Rehearsed:
     saga, _ = definition(path)
-    told: Rehearsed = proof.rehearse(saga, path.name, depth=2)
+    told: Rehearsed = proof.rehearse(saga, path.name)
     return told
 
 

@@ -6,7 +6,7 @@ from sagactl.definition.model import Saga
 from sagactl.machine.plan import make_plan
 from sagactl.rehearsal.proof.answer import Answers
 from sagactl.rehearsal.proof.deed import Pace
-from sagactl.rehearsal.proof.explore import Explorer, Graph
+from sagactl.rehearsal.proof.explore import Bounds, Explorer, Graph
 from sagactl.rehearsal.proof.judge import Judge
 from sagactl.rehearsal.proof.order import Order
 from sagactl.rehearsal.proof.vain import Vain, vain_undos
@@ -32,7 +32,7 @@ class Course:
             depth=depth,
         )
 
-    def explore(self, beginnings: Iterable[Pace], max_states: int) -> Graph:
+    def explore(self, beginnings: Iterable[Pace], bounds: Bounds) -> Graph:
         """Everything that may happen from these beginnings on."""
         judge = Judge(self.plan, self.order, self._vain, is_fresh=self._is_fresh)
-        return Explorer(self.plan, self.walker, judge, max_states).explore(beginnings)
+        return Explorer(self.plan, self.walker, judge, bounds).explore(beginnings)

@@ -50,14 +50,32 @@ class Graph:
     is_whole: bool = True
 
 
-class Explorer:
-    """Walks one plan until nothing new is met, or `limit` stands were."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many troubles come together, and when it is enough.
 
-    def __init__(self, plan: Plan, walker: Walker, judge: Judge, limit: int) -> None:
+    `max_states` bounds the stands, and the paces with them. `at_first`: the first hole is enough.
+    """
+
+    depth: int = 2
+    max_states: int = 100_000
+    at_first: bool = False
+
+
+# A stand from which more than this leads on is rare, and they are what takes the time.
+PACES_PER_STATE = 12
+
+
+class Explorer:
+    """Walks one plan until nothing new is met, or its bounds are."""
+
+    def __init__(self, plan: Plan, walker: Walker, judge: Judge, bounds: Bounds) -> None:
         self._plan = plan
         self._walker = walker
         self._judge = judge
-        self._limit = limit
+        self._bounds = bounds
+        self._paces = 0
+        self._has_hole = False
         self._graph = Graph([], [])
         self._seen: dict[Hashable, int] = {}
         self._heap: list[tuple[int, int, int]] = []
@@ -73,13 +91,21 @@ class Explorer:
             if node.stand.is_end:
                 node.is_end = True
                 node.verdicts = self._judge.of_end(node.stand)
+                self._has_hole |= any(v.judgement is Judgement.HOLE for v in node.verdicts)
             for pace in self._walker.paces(node.stand):
                 node.edges.append(self._edge(index, length, pace))
-                if len(graph.nodes) >= self._limit:
+                self._paces += 1
+                if self._is_enough():
                     graph.is_whole = False
                     return graph
         self._tell_endless()
         return graph
+
+    def _is_enough(self) -> bool:
+        most = self._bounds.max_states
+        if len(self._graph.nodes) >= most or self._paces >= most * PACES_PER_STATE:
+            return True
+        return self._has_hole and self._bounds.at_first
 
     def _edge(self, source: int, length: int, pace: Pace) -> Edge:
         cost = 0 if isinstance(pace.deed, Woken) else 1
@@ -90,6 +116,7 @@ class Explorer:
             target = self._met(pace.stand, length)
         else:
             breach = pace.breach
+            self._has_hole = True
             verdict = Verdict(
                 Judgement.HOLE, breach.code, breach.step, breach.message, breach.advice
             )

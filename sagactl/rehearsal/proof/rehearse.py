@@ -6,6 +6,7 @@ the definition says they keep. Deliberately absent: a clock that runs, a disk, a
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 from sagactl.definition.model import Saga
@@ -20,6 +21,7 @@ from sagactl.machine.run import Run
 from sagactl.rehearsal.operation import steps_within
 from sagactl.rehearsal.proof.course import Course
 from sagactl.rehearsal.proof.deed import Pace
+from sagactl.rehearsal.proof.explore import Bounds
 from sagactl.rehearsal.proof.matrix import Part
 from sagactl.rehearsal.proof.patience import cut_short
 from sagactl.rehearsal.proof.total import Total
@@ -33,29 +35,29 @@ from sagactl.rehearsal.proof.variant import (
 from sagactl.rehearsal.proof.world import World
 
 # Pairs of troubles: what one of them cannot do, two of them mostly can.
-DEPTH = 2
-MAX_STATES = 100_000
+PAIRS = Bounds(depth=2)
 # Some time that is not the beginning of all times.
 BEGINS_AT = 1_800_000_000.0
 # Of so many steps about which nobody knows every combination is walked.
 MAX_COMBINED = 3
 
 
-def rehearse(saga: Saga, name: str, depth: int = DEPTH, max_states: int = MAX_STATES) -> Rehearsed:
-    """Every schedule of a saga with at most `depth` troubles; raises NoInput."""
+def rehearse(saga: Saga, name: str, bounds: Bounds = PAIRS) -> Rehearsed:
+    """Every schedule of a saga within these bounds; raises NoInput."""
     began = time.process_time()
     total = Total()
     every = list(variants(saga))
     for each in every:
-        course = Course(each.saga, depth)
-        graph = course.explore([_beginning(course, each)], max_states - total.states)
+        course = Course(each.saga, bounds.depth)
+        left = replace(bounds, max_states=max(bounds.max_states - total.states, 1))
+        graph = course.explore([_beginning(course, each)], left)
         total.add(course, graph, each.words, each.sides)
         if not graph.is_whole:
             break
     for finding in _cut_short(every[0]):
         part = Part(finding.struck[0], finding, finding.story, 0)
         total.add_finding(finding, [part])
-    return total.rehearsed(saga, name, depth, time.process_time() - began)
+    return total.rehearsed(saga, name, bounds.depth, time.process_time() - began)
 
 
 def rehearse_run(
@@ -63,8 +65,7 @@ def rehearse_run(
     run: Run,
     opening: Sequence[e.Event],
     name: str,
-    depth: int = DEPTH,
-    max_states: int = MAX_STATES,
+    bounds: Bounds = PAIRS,
 ) -> Rehearsed:
     """Everything that can still happen to a run that goes on with `opening`.
 
@@ -72,15 +73,15 @@ def rehearse_run(
     """
     began = time.process_time()
     short = few_attempts(saga)
-    course = Course(short, depth, is_fresh=False)
+    course = Course(short, bounds.depth, is_fresh=False)
     at = max(opening[0].at, run.updated_at)
     beginnings = [
         course.walker.begin(run, tuple(opening), world, at) for world in _worlds(short, run)
     ]
-    graph = course.explore(beginnings, max_states)
+    graph = course.explore(beginnings, bounds)
     total = Total()
     total.add(course, graph, "from where it stands", {})
-    return total.rehearsed(saga, name, depth, time.process_time() - began)
+    return total.rehearsed(saga, name, bounds.depth, time.process_time() - began)
 
 
 def _beginning(course: Course, variant: Variant) -> Pace:
