@@ -85,9 +85,8 @@ def rehearse(
 ) -> None:
     """Rehearse every failure of a definition, without a network, and judge its compensations.
 
-    Every schedule of troubles and crashes is walked; a hole is told by the shortest story that
-    leads to it, exit 1. Tests written beside definitions are played too. With --live, real
-    services in a staging environment are asked what they keep of what a saga relies on.
+    Every schedule of troubles and crashes is walked; a hole is told by its shortest story, exit 1.
+    Tests written beside definitions are played too. --live asks real services in staging.
 
     Example: sagactl test order.yaml --explain charge.unknown-done
     """
