@@ -12,6 +12,7 @@ CODES = {
     "action-lacks-value",
     "effect-left",
     "late-landing",
+    "lookup-blind",
     "lookup-finds-another",
     "one-key-two-bodies",
     "pivot-too-early",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sagactl.definition.model import OnUnknown, Step
 from sagactl.machine.command import Phase
+from sagactl.machine.finding_code import FindingCode
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.rehearsed import Judgement
@@ -29,7 +30,7 @@ class Verdict:
     """What is thought of an end, on account of one step."""
 
     judgement: Judgement
-    code: str
+    code: FindingCode
     step: str
     message: str
     advice: str = ""
@@ -59,22 +60,24 @@ class Judge:
         if under_way:
             name = under_way[0]
             words = f'nothing moves any more, and "{name}" is {states[name]}'
-            return (Verdict(Judgement.HOLE, "never-ends", name, words),)
+            return (Verdict(Judgement.HOLE, FindingCode.NEVER_ENDS, name, words),)
         is_completed = all(state in (S.COMPLETED, S.SKIPPED) for state in states.values())
         said = saga_state(self._plan, stand.run)
         if said is not (SagaState.COMPLETED if is_completed else SagaState.FAILED):
             # What it says of itself is what a person sees, and what the exit code is made of.
             name = next(name for name, state in states.items() if state is not S.COMPLETED)
             words = f"nothing moves any more, and the saga says that it is {said}"
-            return (Verdict(Judgement.HOLE, "never-ends", name, words),)
+            return (Verdict(Judgement.HOLE, FindingCode.NEVER_ENDS, name, words),)
         return tuple(self._of_completed(stand, steps) if is_completed else self._of_failed(stand))
 
     def of_endless(self, stand: Stand, asked: str) -> Verdict:
         """What is thought of a saga that goes on for ever; `asked` is the step it goes on about."""
         if self._order.is_past_pivot(asked) and stand.plagues:
             words = f'past the pivot "{asked}" is asked for until its service answers'
-            return Verdict(Judgement.STUCK, "asked-for-ever", asked, words)
-        return Verdict(Judgement.HOLE, "never-ends", asked, f'"{asked}" is asked for without end')
+            return Verdict(Judgement.STUCK, FindingCode.ASKED_FOR_EVER, asked, words)
+        return Verdict(
+            Judgement.HOLE, FindingCode.NEVER_ENDS, asked, f'"{asked}" is asked for without end'
+        )
 
     def _of_completed(self, stand: Stand, steps: Mapping[str, PlannedStep]) -> Iterator[Verdict]:
         standing = stand.world.standing
@@ -85,10 +88,10 @@ class Judge:
         }
         for name in sorted(done - standing):
             words = f'the saga ends completed, and "{name}" does not stand in the world'
-            yield Verdict(Judgement.HOLE, "effect-lost", name, words)
+            yield Verdict(Judgement.HOLE, FindingCode.EFFECT_LOST, name, words)
         for name in sorted(standing - done):
             words = f'the saga ends completed, and "{name}" stands though it is not'
-            yield Verdict(Judgement.HOLE, "effect-left", name, words)
+            yield Verdict(Judgement.HOLE, FindingCode.EFFECT_LEFT, name, words)
 
     def _of_failed(self, stand: Stand) -> Iterator[Verdict]:
         run = stand.run
@@ -96,7 +99,7 @@ class Judge:
         for name in sorted(late):
             words = f'the late request of "{name}" arrives when all is over, and stands'
             advice = 'let "settle" be as long as a request may be under way: the action\'s timeout'
-            yield Verdict(Judgement.HOLE, "late-landing", name, words, advice)
+            yield Verdict(Judgement.HOLE, FindingCode.LATE_LANDING, name, words, advice)
         for name in sorted(stand.world.standing):
             step = self._order.step(name)
             if step.compensation is None and step.compensation_none:
@@ -104,22 +107,28 @@ class Judge:
             if name in self._vain:
                 words = f'the saga ends failed, and "{name}" stays: {self._vain[name]}'
                 yield Verdict(
-                    Judgement.HOLE, "undo-takes-nothing-back", name, words,
+                    Judgement.HOLE, FindingCode.UNDO_TAKES_NOTHING_BACK, name, words,
                     'send what takes it back, or say "compensation: none"',
                 )  # fmt: skip
                 continue
-            yield Verdict(Judgement.HOLE, "effect-left", name, *_left(step, run.step(name), name))
+            yield Verdict(
+                Judgement.HOLE, FindingCode.EFFECT_LEFT, name, *_left(step, run.step(name), name)
+            )
         if self._is_fresh and stand.troubles == 0:
             name = next((n for n, s in run.steps.items() if s.state is S.FAILED), "")
             if run.deadline_passed:
                 words = "its time is up before it is through, although nothing goes wrong"
                 name = name or self._plan.saga.steps[-1].name
                 yield Verdict(
-                    Judgement.HOLE, "retries-cut-short", name, words, 'give it a longer "timeout"'
+                    Judgement.HOLE,
+                    FindingCode.RETRIES_CUT_SHORT,
+                    name,
+                    words,
+                    'give it a longer "timeout"',
                 )
                 return
             words = "the saga fails although nothing goes wrong"
-            yield Verdict(Judgement.HOLE, "fails-by-itself", name, words)
+            yield Verdict(Judgement.HOLE, FindingCode.FAILS_BY_ITSELF, name, words)
 
     def _of_stuck(self, stand: Stand, planned: PlannedStep) -> Verdict:
         step = stand.run.step(planned.name)
@@ -130,30 +139,32 @@ class Judge:
         words = f'"{planned.name}" is refused past the pivot, and nothing leads back'
         if planned.step.compensation is not None:
             return Verdict(
-                Judgement.HOLE, "pivot-too-early", planned.name,
+                Judgement.HOLE, FindingCode.PIVOT_TOO_EARLY, planned.name,
                 f'{words}, although there is a compensation for it',
                 "put the pivot behind what can be refused",
             )  # fmt: skip
-        return Verdict(Judgement.STUCK, "refused-past-pivot", planned.name, words)
+        return Verdict(Judgement.STUCK, FindingCode.REFUSED_PAST_PIVOT, planned.name, words)
 
     def _of_held(self, planned: PlannedStep, step: StepRun) -> Verdict:
         name, written = planned.name, planned.step
         if written.lookup is not None and step.lookup.count == 0:
             words = f'a person is asked about "{name}", although its lookup was not'
-            return Verdict(Judgement.HOLE, "lookup-not-asked", name, words)
+            return Verdict(Judgement.HOLE, FindingCode.LOOKUP_NOT_ASKED, name, words)
         words = f'nobody can find out whether "{name}" took place: a person decides'
         if written.on_unknown is OnUnknown.HOLD:
-            return Verdict(Judgement.STUCK, "held", name, words)
+            return Verdict(Judgement.STUCK, FindingCode.HELD, name, words)
         asks = written.request is not None and written.request.may_repeat
         if planned.on_unknown is OnUnknown.FINISH and (asks or written.lookup is not None):
             if self._order.is_past_pivot(name):
-                return Verdict(Judgement.STUCK, "held-past-pivot", name, words)
+                return Verdict(Judgement.STUCK, FindingCode.HELD_PAST_PIVOT, name, words)
             words = f'"{name}" is asked for as long as its time allows, and never answers'
-            return Verdict(Judgement.STUCK, "unanswered", name, words)
-        advice = 'say "idempotency", give it a lookup, or write "on_unknown: hold"'
+            return Verdict(Judgement.STUCK, FindingCode.UNANSWERED, name, words)
+        ask = 'say "idempotency: key" where its service honours the key'
+        ask += "" if written.lookup is not None else ", give it a lookup"
         return Verdict(
-            Judgement.HOLE, "stuck-unsaid", name, f"{words}, and nobody wrote so", advice
-        )
+            Judgement.HOLE, FindingCode.STUCK_UNSAID, name, f"{words}, and nobody wrote so",
+            f'{ask}, or write "on_unknown: hold"',
+        )  # fmt: skip
 
 
 def _is_under_way(step: StepRun, state: S) -> bool:
@@ -167,26 +178,34 @@ def _of_undo(planned: PlannedStep, step: StepRun) -> Verdict:
     name, detail = planned.name, step.compensation.detail
     if ON_PURPOSE in detail:
         words = f'the undo of "{name}" is refused: a person is needed'
-        return Verdict(Judgement.STUCK, "undo-failed", name, words)
+        return Verdict(Judgement.STUCK, FindingCode.UNDO_FAILED, name, words)
     if step.compensation.status is not None:
         found = "nothing to undo" if step.compensation.status == 404 else detail
         words = f'the undo of "{name}" is stuck because its service says: {found}'
         return Verdict(
-            Judgement.HOLE, "undo-refused", name, words, "let it succeed then: success: [2xx, 404]"
+            Judgement.HOLE,
+            FindingCode.UNDO_REFUSED,
+            name,
+            words,
+            "let it succeed then: success: [2xx, 404]",
         )
     if not undo.may_repeat:
         words = f'one lost reply to the undo of "{name}" is enough: it may not be sent again'
         return Verdict(
-            Judgement.HOLE, "undo-not-repeatable", name, words,
+            Judgement.HOLE, FindingCode.UNDO_NOT_REPEATABLE, name, words,
             'say "idempotency: key" where its service honours the key',
         )  # fmt: skip
     if undo.retry.max_attempts == 1:
         words = f'one failure of the undo of "{name}" is enough: it is not tried again'
         return Verdict(
-            Judgement.HOLE, "undo-not-retried", name, words, 'give it a "retry" of its own'
+            Judgement.HOLE,
+            FindingCode.UNDO_NOT_RETRIED,
+            name,
+            words,
+            'give it a "retry" of its own',
         )
     words = f'the undo of "{name}" fails for good: a person is needed'
-    return Verdict(Judgement.STUCK, "undo-failed", name, words)
+    return Verdict(Judgement.STUCK, FindingCode.UNDO_FAILED, name, words)
 
 
 def _left(step: Step, run: StepRun, name: str) -> tuple[str, str]:

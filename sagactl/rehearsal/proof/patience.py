@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
+from sagactl.machine.finding_code import FindingCode
 from sagactl.machine.rehearsed import Finding, Judgement, Struck, Trouble
 from sagactl.rehearsal.proof.answer import How
 from sagactl.rehearsal.proof.deed import HEARD, Ended, Pace, Way, Woken
@@ -87,4 +88,5 @@ def _finding(name: str, made: int, stand: Stand, what: str) -> Finding:
     )
     struck = (Struck(name, Trouble.NOT_DONE),)
     advice = "give it a longer timeout, or fewer and shorter attempts"
-    return Finding(Judgement.HOLE, "retries-cut-short", name, words, advice, struck, story)
+    code = str(FindingCode.RETRIES_CUT_SHORT)
+    return Finding(Judgement.HOLE, code, name, words, advice, struck, story)

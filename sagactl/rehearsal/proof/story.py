@@ -47,7 +47,7 @@ class Story:
     def _deed(self, edge: Edge, stand: Stand | None) -> Iterator[str]:
         match edge.deed:
             case Ended():
-                yield _ended(edge.deed, stand)
+                yield _ended(edge.deed, stand, is_amiss=edge.verdict is not None)
             case Woken() if stand is not None:
                 yield from self._woken(edge, edge.deed, stand)
             case Overtaken(calls=calls):
@@ -66,7 +66,7 @@ class Story:
                 yield f'the late request of "{name}" arrives, and is carried out'
 
 
-def _ended(deed: Ended, stand: Stand | None) -> str:
+def _ended(deed: Ended, stand: Stand | None, *, is_amiss: bool) -> str:
     name = f'"{deed.call.step}"'
     standing = stand is not None and deed.call.step in stand.world.standing
     again = deed.call.attempt > 1
@@ -93,6 +93,8 @@ def _ended(deed: Ended, stand: Stand | None) -> str:
             return f"{name} takes place, but no reply comes{on}"
         case Phase.ACTION, _:
             return f"{name} is sent and gets lost, and no reply comes{on}"
+        case Phase.LOOKUP, How.HEARD if is_amiss:
+            return f"{name} is looked up"
         case Phase.LOOKUP, How.HEARD:
             return f"its lookup says that {name} {'took' if standing else 'did not take'} place"
         case Phase.LOOKUP, _:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sagactl.definition.model import OutcomeKind, Step
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
+from sagactl.machine.finding_code import FindingCode
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.run import Run
 from sagactl.rehearsal.proof.answer import Answers, How
@@ -32,11 +33,17 @@ class Watchman:
             words = event.detail
             match event:
                 case e.ActionFailed() | e.ActionRefused():
-                    code, what = "action-lacks-value", f'"{event.step}" cannot be carried out'
+                    code, what = (
+                        FindingCode.ACTION_LACKS_VALUE,
+                        f'"{event.step}" cannot be carried out',
+                    )
                 case e.LookupUnanswered():
-                    code, what = "lookup-lacks-value", f'nobody can ask about "{event.step}"'
+                    code, what = (
+                        FindingCode.LOOKUP_LACKS_VALUE,
+                        f'nobody can ask about "{event.step}"',
+                    )
                 case e.CompensationFailed():
-                    code, what = "undo-lacks-value", f'"{event.step}" cannot be undone'
+                    code, what = FindingCode.UNDO_LACKS_VALUE, f'"{event.step}" cannot be undone'
                 case _:
                     continue
             return Breach(code, event.step, f"{what}: {words}", ADVICE[code])
@@ -47,7 +54,7 @@ class Watchman:
         attempts = run.step(call.step).attempts(call.phase)
         if not attempts.in_flight or attempts.sending != call.sending:
             words = f'the {call.phase} of "{call.step}" leaves before its intent is written'
-            return Breach("unwritten-intent", call.step, words)
+            return Breach(FindingCode.UNWRITTEN_INTENT, call.step, words)
         match call.phase:
             case Phase.ACTION if call.attempt == 1:
                 return self._of_beginning(run, call.step)
@@ -66,10 +73,14 @@ class Watchman:
                 return None
             truth = "took place" if done is Done.DONE else "did not take place"
             words = f'its lookup does not tell that "{step}" {truth}: {outcome.detail}'
-            return Breach("lookup-blind", step, words, ADVICE["lookup-blind"])
+            return Breach(FindingCode.LOOKUP_BLIND, step, words, ADVICE[FindingCode.LOOKUP_BLIND])
         if outcome.kind is OutcomeKind.APPLIED or done is Done.ABSENT:
             return None
-        code = "never-applied" if call.phase is Phase.ACTION else "undo-never-applied"
+        code = (
+            FindingCode.NEVER_APPLIED
+            if call.phase is Phase.ACTION
+            else FindingCode.UNDO_NEVER_APPLIED
+        )
         note = answers.note(call, done) or outcome.detail
         words = f'no reply was found by which the {call.phase} of "{step}" counts as done: {note}'
         return Breach(code, step, words, ADVICE[code])
@@ -77,7 +88,7 @@ class Watchman:
     def of_hidden(self, call: Call) -> Breach:
         """A no that counts as done."""
         words = f'"{call.step}" is refused by a status that counts as applied'
-        code = "success-hides-failure"
+        code = FindingCode.SUCCESS_HIDES_FAILURE
         return Breach(code, call.step, words, ADVICE[code])
 
     def _of_beginning(self, run: Run, path: str) -> Breach | None:
@@ -86,20 +97,22 @@ class Watchman:
                 state = run.step(need).state
                 if state not in THROUGH:
                     words = f'"{path}" begins while "{need}", which it needs, is {state}'
-                    return Breach("wrong-order", path, words)
+                    return Breach(FindingCode.WRONG_ORDER, path, words)
         turned = run.deadline_passed or run.cancelled
         turned = turned or any(s.state is S.FAILED or s.assumed for s in run.steps.values())
         if turned and not self._is_past_pivot(run):
-            return Breach("begins-after-failure", path, f'"{path}" begins after the saga failed')
+            return Breach(
+                FindingCode.BEGINS_AFTER_FAILURE, path, f'"{path}" begins after the saga failed'
+            )
         return None
 
     def _of_undoing(self, run: Run, path: str) -> Breach | None:
         if run.step(path).action.count == 0:
             words = f'"{path}" is undone although it was never done'
-            return Breach("undo-unasked", path, words)
+            return Breach(FindingCode.UNDO_UNASKED, path, words)
         if self._order.is_past_pivot(path) or self._is_past_pivot(run):
             words = f'"{path}" is undone although the saga is past its pivot'
-            return Breach("undone-past-pivot", path, words)
+            return Breach(FindingCode.UNDONE_PAST_PIVOT, path, words)
         return None
 
     def _is_past_pivot(self, run: Run) -> bool:
@@ -116,13 +129,17 @@ def is_pivot(step: Step) -> bool:
 
 
 ADVICE = {
-    "action-lacks-value": "let it read only what is surely there by then, or ask has() first",
-    "lookup-lacks-value": "ask by what is known before the action: the saga's id, step.action_key",
-    "undo-lacks-value": (
+    FindingCode.ACTION_LACKS_VALUE: (
+        "let it read only what is surely there by then, or ask has() first"
+    ),
+    FindingCode.LOOKUP_LACKS_VALUE: (
+        "ask by what is known before the action: the saga's id, step.action_key"
+    ),
+    FindingCode.UNDO_LACKS_VALUE: (
         "undo it by what is known before the action, or give the step a lookup with a result"
     ),
-    "lookup-blind": 'say in "found" what tells it',
-    "never-applied": 'give the step an "example" of a reply, or mend its conditions',
-    "success-hides-failure": 'leave it out of "success", or add a condition that tells',
-    "undo-never-applied": "mend the conditions of the compensation",
+    FindingCode.LOOKUP_BLIND: 'say in "found" what tells it',
+    FindingCode.NEVER_APPLIED: 'give the step an "example" of a reply, or mend its conditions',
+    FindingCode.SUCCESS_HIDES_FAILURE: 'leave it out of "success", or add a condition that tells',
+    FindingCode.UNDO_NEVER_APPLIED: "mend the conditions of the compensation",
 }

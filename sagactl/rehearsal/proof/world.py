@@ -19,6 +19,7 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from sagactl.machine.command import Call, Phase, Sending
+from sagactl.machine.finding_code import FindingCode
 from sagactl.rehearsal.proof.order import Order
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -35,9 +36,9 @@ class Done(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A call that must never be made. `code` is that of a finding."""
+    """A call that must never be made."""
 
-    code: str
+    code: FindingCode
     step: str
     message: str
     advice: str = ""
@@ -93,15 +94,15 @@ class Services:
                     words = (
                         f'the {call.phase} of "{call.step}" has the key of the {phase} of "{step}"'
                     )
-                    return world, Breach("one-key-two-bodies", call.step, words)
+                    return world, Breach(FindingCode.ONE_KEY_TWO_BODIES, call.step, words)
             sendings = {**world.sendings, place: (call.key, call.sending)}
             return replace(world, sendings=sendings), None
         if before[0] != call.key:
             words = f'the {call.phase} of "{call.step}" is sent again under another key'
-            return world, Breach("key-changed", call.step, words)
+            return world, Breach(FindingCode.KEY_CHANGED, call.step, words)
         if before[1] != call.sending:
             words = f'the {call.phase} of "{call.step}" is sent again with another body'
-            return world, Breach("one-key-two-bodies", call.step, words)
+            return world, Breach(FindingCode.ONE_KEY_TWO_BODIES, call.step, words)
         return world, None
 
     def arrive(self, world: World, call: Call) -> Arrival:
@@ -153,7 +154,7 @@ class Services:
             if call.request.may_repeat:
                 return Arrival(world, Done.AGAIN)
             words = f'the action of "{path}" is done twice, for its service was sent it twice'
-            return Arrival(world, Done.DONE, Breach("done-twice", path, words))
+            return Arrival(world, Done.DONE, Breach(FindingCode.DONE_TWICE, path, words))
         if path in world.undone:
             return Arrival(world, Done.BARRED)
         breach = self._address_breach(world, call)
@@ -169,6 +170,14 @@ class Services:
     def _lookup(self, world: World, call: Call) -> Arrival:
         """What is asked for is found by what its action sent; so is another that sent the same."""
         path = call.step
+        if call.key in call.sending.url:
+            words = (
+                f'the lookup of "{path}" asks by its own key, which its action was not sent under'
+            )
+            advice = "ask by step.action_key"
+            return Arrival(
+                world, Done.ABSENT, Breach(FindingCode.LOOKUP_BLIND, path, words, advice)
+            )
         if path in world.standing:
             return Arrival(world, Done.DONE)
         for other in sorted(world.standing):
@@ -176,7 +185,7 @@ class Services:
             if sent is not None and _is_meant(call.sending, sent[1], sent[0]):
                 words = f'the lookup of "{path}", which did not take place, finds "{other}"'
                 advice = "ask for what no other has, such as step.action_key"
-                breach = Breach("lookup-finds-another", path, words, advice)
+                breach = Breach(FindingCode.LOOKUP_FINDS_ANOTHER, path, words, advice)
                 return Arrival(world, Done.DONE, breach)
         return Arrival(world, Done.ABSENT)
 
@@ -193,7 +202,9 @@ class Services:
         if target in world.standing and target != path:
             words = f'the undo of "{path}" takes back "{target}", and leaves its own'
             advice = "let it name what its own step made"
-            return Arrival(world, Done.DONE, Breach("undo-takes-another", path, words, advice))
+            return Arrival(
+                world, Done.DONE, Breach(FindingCode.UNDO_TAKES_ANOTHER, path, words, advice)
+            )
         if target in world.standing:
             after = replace(world, standing=world.standing - {path}, undone=world.undone | {path})
             return Arrival(after, Done.DONE)
@@ -209,7 +220,7 @@ class Services:
             if other != path and above is not None and address.startswith(f"{above}/"):
                 words = f'the undo of "{path}" goes below the address of "{other}", which is undone'
                 advice = f'let "{path}" need "{other}": it is undone first then'
-                return Breach("wrong-order", path, words, advice)
+                return Breach(FindingCode.WRONG_ORDER, path, words, advice)
         for other in sorted(world.standing):
             if other == path or self._order.step(other).compensation is None:
                 continue
@@ -217,14 +228,14 @@ class Services:
                 continue
             if self._order.is_behind(other, path):
                 words = f'"{path}" is undone while "{other}", which needs it, still stands'
-                return Breach("wrong-order", path, words)
+                return Breach(FindingCode.WRONG_ORDER, path, words)
             if self._is_below(world, other, path):
                 words = (
                     f'"{path}" is undone while "{other}" still stands below its address, '
                     "and has nothing left to be undone in"
                 )
                 advice = f'let "{other}" need "{path}": it is undone first then'
-                return Breach("wrong-order", other, words, advice)
+                return Breach(FindingCode.WRONG_ORDER, other, words, advice)
         return None
 
     def _address_breach(self, world: World, call: Call) -> Breach | None:
@@ -237,11 +248,11 @@ class Services:
                 words = (
                     f'"{other}" is done below the address of "{path}" before "{path}" has made it'
                 )
-                return Breach("wrong-order", other, words, f'let "{other}" need "{path}"')
+                return Breach(FindingCode.WRONG_ORDER, other, words, f'let "{other}" need "{path}"')
             if its == address and self._is_one_thing(other, path, world, call):
                 words = f'"{path}" writes to the address of "{other}", which is lost by it'
                 advice = "put what tells them apart into the address, such as the index"
-                return Breach("one-key-two-bodies", path, words, advice)
+                return Breach(FindingCode.ONE_KEY_TWO_BODIES, path, words, advice)
         return None
 
     def _is_one_thing(self, other: str, path: str, world: World, call: Call) -> bool:
