@@ -22,14 +22,14 @@ def rehearsal_suites(rehearsed: Sequence[Rehearsed]) -> list[Suite]:
 def _cases(one: Rehearsed) -> Iterator[Case]:
     fault = None if one.is_whole else Fault("failure", "not-proven", verdict(one))
     yield Case(WHOLE, fault)
-    shown: set[Finding] = set()
+    shown: set[tuple[str, str]] = set()
     for cell in one.cells:
         if cell.judgement is not None:
-            shown.update(cell.findings)
+            shown.update((found.code, found.step) for found in cell.findings)
             yield _case(cell)
     # What nothing has to go wrong for may have its part in no cell.
     for found in holes(one):
-        if found not in shown:
+        if (found.code, found.step) not in shown:
             yield Case(f"{found.step}: {found.code}", _failure((found,)))
 
 

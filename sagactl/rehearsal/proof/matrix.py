@@ -151,7 +151,9 @@ class Matrix:
                 rest_way = [] if edge.target is None else way_from(on, edge.target)
                 way = [*way_to(there, edge.source), edge, *rest_way]
                 story = self._story.of(way, finding.message)
-                yield Part(struck, replace(finding, story=story), story, length)
+                yield Part(
+                    struck, replace(finding, struck=_struck(way), story=story), story, length
+                )
             taken |= best.keys()
 
     def _ended(self, way: Sequence[Edge]) -> str:
@@ -171,11 +173,20 @@ def _key(verdict: Verdict) -> Key:
 
 
 def _found(verdict: Verdict, way: Sequence[Edge], story: Story) -> Finding:
-    struck = tuple(struck for edge in way for struck in edge.struck)
     told = story.of(way, verdict.message)
     return Finding(
-        verdict.judgement, verdict.code, verdict.step, verdict.message, verdict.advice, struck, told
+        judgement=verdict.judgement,
+        code=str(verdict.code),
+        step=verdict.step,
+        message=verdict.message,
+        advice=verdict.advice,
+        struck=_struck(way),
+        story=told,
     )
+
+
+def _struck(way: Sequence[Edge]) -> tuple[Struck, ...]:
+    return tuple(struck for edge in way for struck in edge.struck)
 
 
 def _sum(there: Map, on: Map, index: int) -> tuple[int, int]:
