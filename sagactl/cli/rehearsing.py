@@ -1,7 +1,8 @@
 """What test does with definitions, and with a run: every schedule, walked without a network."""
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sagactl.cli.loading import Invalid, check_definition, find_definitions
@@ -10,6 +11,7 @@ from sagactl.cli.refusal import Refused
 from sagactl.machine.rehearsed import Rehearsed
 from sagactl.rehearsal.proof.explore import Bounds
 from sagactl.source.problem import Problem, Severity
+from sagactl.views.at_work import at_work
 
 MOST_WORKERS = 8
 
@@ -48,14 +50,17 @@ def rehearse_kept(run_id: str, state: Path | None, bounds: Bounds) -> Rehearsed:
     if standing in ENDED:
         raise Refused(f"saga {run.id} is {standing}: nothing can happen to it any more")
     opening = resumed_events(run, SystemClock(run.updated_at).now(), None)
-    return rehearse_run(kept.plan.saga, run, opening, run.id, bounds)
+    with at_work(f"rehearsing {run.id}", 1, sys.stderr):
+        return rehearse_run(kept.plan.saga, run, opening, run.id, bounds)
 
 
 def _all_rehearsed(files: Sequence[Path], bounds: Bounds) -> list[Rehearsed]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     workers = min(len(files), cores, MOST_WORKERS)
+    what = f"rehearsing {files[0] if len(files) == 1 else 'definitions'}" if files else ""
     if workers < 2:
-        return [_rehearsed(file, bounds) for file in files]
+        with at_work(what, len(files), sys.stderr) as count:
+            return list(_counted((_rehearsed(file, bounds) for file in files), count))
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
@@ -64,7 +69,16 @@ def _all_rehearsed(files: Sequence[Path], bounds: Bounds) -> list[Rehearsed]:
 
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(workers, mp_context=fork) as pool:
-        return list(pool.map(_rehearsed, files, [bounds] * len(files)))
+        found = pool.map(_rehearsed, files, [bounds] * len(files))
+        # Only now: what draws the line is a thread, and a thread is not there in a fork.
+        with at_work(what, len(files), sys.stderr) as count:
+            return list(_counted(found, count))
+
+
+def _counted(each: Iterable[Rehearsed], count: Callable[[], None]) -> Iterator[Rehearsed]:
+    for one in each:
+        yield one
+        count()
 
 
 def _rehearsed(file: Path, bounds: Bounds) -> Rehearsed:
