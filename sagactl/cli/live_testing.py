@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +115,13 @@ def demand_none(typed: Options) -> None:
     odd = next((name for name, value in given.items() if value), None)
     if odd is not None:
         raise Refused(f"{odd} goes with --live: without it nothing is sent")
+
+
+def demand_alone(given: Mapping[str, object]) -> None:
+    """Refuse what has no meaning where real services are asked; `given` is by option."""
+    odd = next((name for name, value in given.items() if value), None)
+    if odd is not None:
+        raise Refused(f"{odd} goes without --live: nothing is rehearsed with it")
 
 
 def live_test(wish: Wish, output: Format) -> Exit:

@@ -96,19 +96,14 @@ def rehearse(
         service, skip, yes, inputs, input_file, verbose, env_file, secrets_file
     )
     if live:
+        live_testing.demand_alone(
+            {"-k": word, "-x": at_first, "--explain": explain, "--coverage": coverage,
+             "--from": begun, "--report": report}
+        )  # fmt: skip
         raise typer.Exit(live_testing.live_test_of(paths or [], sent, output))
     live_testing.demand_none(sent)
     wish = testing.Wish(
-        paths,
-        word,
-        depth,
-        max_states,
-        at_first,
-        explain,
-        coverage,
-        begun,
-        report or [],
-        state,
+        paths, word, depth, max_states, at_first, explain, coverage, begun, report or [], state,
         output,
-    )
+    )  # fmt: skip
     raise typer.Exit(testing.rehearse(wish))

@@ -53,9 +53,10 @@ class Result:
 def rehearse(wish: Wish) -> Exit:
     """Rehearse and play everything found, and print what came of it."""
     reports = {path: _form_of(path) for path in wish.reports}
+    _demand_sense(wish)
     result = _result(wish)
     if wish.explain is not None:
-        _explain(result.rehearsed, wish.explain)
+        _explain(result.rehearsed, wish.explain, wish.form)
     else:
         _print(result, wish)
     for path, form in reports.items():
@@ -71,8 +72,6 @@ def _result(wish: Wish) -> Result:
 
     bounds = Bounds(wish.depth, wish.max_states, wish.at_first)
     if wish.begun is not None:
-        if wish.paths or wish.word:
-            raise Refused("--from ID is about one saga that was begun: leave out PATH and -k")
         return Result([rehearse_kept(wish.begun, wish.state, bounds)], [])
     paths = wish.paths or [Path()]
     definitions = [path for path in paths if not path.name.endswith(TEST_SUFFIXES)]
@@ -80,7 +79,7 @@ def _result(wish: Wish) -> Result:
     written = [] if wish.explain else run_written(paths, wish.word)
     if wish.word and not any(file.tests or not file.is_sound for file in written):
         raise Refused(f'no test has "{wish.word}" in its name')
-    if not (rehearsed or written):
+    if not (rehearsed or written or wish.explain):
         note("no definitions and no tests found")
     return Result(rehearsed, written)
 
@@ -124,13 +123,33 @@ def _load(name: str) -> tuple[Saga | None, list[Problem]] | str:
     return check_text(content, name)
 
 
-def _explain(rehearsed: list[Rehearsed], spelled: str) -> None:
+def _demand_sense(wish: Wish) -> None:
+    """Refuse what would be left unheeded, before anybody waits."""
+    if wish.begun is not None and (wish.paths or wish.word):
+        raise Refused("--from ID is about one saga that was begun: leave out PATH and -k")
+    if wish.explain is None:
+        return
+    if wish.word:
+        raise Refused("-k chooses written tests, --explain a cell of the matrix: leave one out")
+    if wish.form not in (TestFormat.TABLE, TestFormat.JSON, TestFormat.YAML):
+        raise Refused("--explain tells one cell: as text, or with -o json or yaml")
+    if wish.paths and all(path.name.endswith(TEST_SUFFIXES) for path in wish.paths):
+        raise Refused("--explain tells a cell of a rehearsal: name a definition, not its tests")
+
+
+def _explain(rehearsed: list[Rehearsed], spelled: str, form: TestFormat) -> None:
+    from sagactl.views.rehearsal_json import cell_document
     from sagactl.views.rehearsal_text import cell_lines
     from sagactl.views.rehearsal_words import read_struck
 
+    if not rehearsed:
+        raise Refused(f'there is no definition to explain "{spelled}" of')
     struck, wrong = read_struck(rehearsed, spelled)
     if struck is None:
         raise Refused(wrong)
+    if form is not TestFormat.TABLE:
+        print_value(cell_document(rehearsed, struck), Format(form.value))
+        return
     print_lines(
         cell_lines(rehearsed, struck, colour=has_colour(sys.stdout), width=terminal_width())
     )
@@ -200,6 +219,8 @@ def _form_of(path: Path) -> TestFormat:
     if form is None:
         known = ", ".join(REPORTS)
         raise Refused(f'--report tells by the ending of "{path}" what it is: {known}')
+    if not path.absolute().parent.is_dir():
+        raise Refused(f"{path}: cannot be written: there is no folder {path.parent}")
     return form
 
 

@@ -77,7 +77,7 @@ table { border-collapse: collapse; }
 }
 .matrix th[scope=row] {
   text-align: left; font-size: .84rem; padding: 0 1rem 0 0; overflow-wrap: anywhere;
-  max-width: 17rem;
+  min-width: 8.5rem; max-width: 17rem; position: sticky; left: 0; background: var(--card);
 }
 .matrix .gap { width: .55rem; min-width: .55rem; border: 0; padding: 0; }
 .matrix td { padding: 0; }

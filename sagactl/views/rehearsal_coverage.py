@@ -37,7 +37,9 @@ def _of(one: Rehearsed, colour: bool) -> Iterator[str]:
     yield f"  {arrows_walked(one)} walked"
     yield from _arrows(coverage.walked, styled("+", "green", colour=colour))
     if coverage.unwalked:
-        yield "  not walked:"
+        # With every pair of troubles walked, what was not met needs a word that is not there.
+        is_all = one.is_whole and one.depth > 1
+        yield "  not walked, for nothing here leads there:" if is_all else "  not walked:"
         yield from _arrows(coverage.unwalked, styled("-", "yellow", colour=colour))
     if coverage.branches:
         yield f"  {sides_walked(one)} walked"

@@ -12,6 +12,16 @@ def rehearsal_document(rehearsed: Sequence[Rehearsed]) -> list[Json]:
     return [_definition(one) for one in rehearsed]
 
 
+def cell_document(rehearsed: Sequence[Rehearsed], asked: Struck) -> list[Json]:
+    """A cell of each of the definitions that have its step."""
+    return [
+        {"path": one.name, "saga": one.saga, **_cell(cell)}
+        for one in rehearsed
+        for cell in one.cells
+        if (cell.step, cell.trouble) == (asked.step, asked.trouble)
+    ]
+
+
 def _definition(one: Rehearsed) -> dict[str, Json]:
     return {
         "path": one.name,

@@ -13,6 +13,7 @@ from sagactl.views.carets import visible
 from sagactl.views.rehearsal_words import (
     GROUPS,
     MEANING,
+    meaning_of,
     overall,
     said_struck,
     totals,
@@ -45,7 +46,7 @@ def _definition(one: Rehearsed) -> Iterator[str]:
         row = " | ".join(_symbol(cells.get((step, trouble))) for trouble in COLUMNS)
         yield f"| {_code(step)} | {row} |"
     yield ""
-    yield " · ".join(f"{symbol} {MEANING[j]}" for j, symbol in SYMBOLS.items())
+    yield " · ".join(f"{symbol} {meaning_of(j, one)}" for j, symbol in SYMBOLS.items())
     yield ""
     for judgement, is_open in ((Judgement.HOLE, " open"), (Judgement.STUCK, "")):
         found = [finding for finding in one.findings if finding.judgement is judgement]

@@ -25,7 +25,7 @@ from sagactl.views.rehearsal_coverage import arrows_walked, sides_walked
 from sagactl.views.rehearsal_words import (
     GROUPS,
     MARKS,
-    MEANING,
+    meaning_of,
     overall,
     said_seconds,
     said_struck,
@@ -99,7 +99,7 @@ def _definition(one: Rehearsed, id_: str) -> Iterator[str]:
     yield f'<p class="path">{_text(one.name)}</p>'
     yield f'<ul class="totals">{_items(totals(one))}</ul>'
     yield from _matrix(one, id_)
-    yield from _legend()
+    yield from _legend(one)
     yield f"<h3>{_text(verdict(one))}</h3>"
     yield from (_folded(found) for found in one.findings)
     yield from _coverage(one)
@@ -123,7 +123,7 @@ def _matrix(one: Rehearsed, id_: str) -> Iterator[str]:
             yield gap if number else ""
             for trouble in troubles:
                 cell = cells.get((step, trouble), Cell(step, trouble, None))
-                yield _cell(cell, f"{id_}s{row}{trouble}")
+                yield _cell(cell, f"{id_}s{row}{trouble}", meaning_of(cell.judgement, one))
         yield "</tr>"
     yield "</tbody></table></div>"
 
@@ -133,12 +133,8 @@ def _head(trouble: Trouble) -> str:
     return f'<th class="trouble" scope="col" title="{words}"><span>{trouble}</span></th>'
 
 
-def _cell(cell: Cell, id_: str) -> str:
-    name, mark, words = (
-        _text(f"{cell.step}.{cell.trouble}"),
-        MARKS[cell.judgement],
-        MEANING[cell.judgement],
-    )
+def _cell(cell: Cell, id_: str, words: str) -> str:
+    name, mark = _text(f"{cell.step}.{cell.trouble}"), MARKS[cell.judgement]
     told = f'{mark}<span class="unseen"> {words}</span>'
     if cell.judgement is None:
         return f'<td><span class="cell {NONE}" title="{name}: {words}">{told}</span></td>'
@@ -164,10 +160,11 @@ def _cell_story(cell: Cell) -> str:
     return f'<div class="told"><h4>one way in which it ends well</h4>{story}</div>'
 
 
-def _legend() -> Iterator[str]:
+def _legend(one: Rehearsed) -> Iterator[str]:
     yield '<ul class="legend">'
-    for judgement, words in MEANING.items():
-        yield f'<li><span class="cell {judgement or NONE}">{MARKS[judgement]}</span>{words}</li>'
+    for judgement, mark in MARKS.items():
+        words = meaning_of(judgement, one)
+        yield f'<li><span class="cell {judgement or NONE}">{mark}</span>{words}</li>'
     yield "<li>a cell leads to its story</li></ul>"
 
 

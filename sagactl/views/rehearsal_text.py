@@ -24,6 +24,7 @@ from sagactl.views.rehearsal_words import (
     MEANING,
     STYLES,
     holes,
+    meaning_of,
     overall,
     place_of,
     said_struck,
@@ -78,7 +79,7 @@ class _Page:
         yield ""
         yield from self._matrix(one)
         yield ""
-        yield self._legend()
+        yield self._legend(one)
         yield from self._wrapped(" · ".join(map(_whole, totals(one))), "", "")
         yield ""
         yield from self._findings(one)
@@ -92,7 +93,8 @@ class _Page:
         yield self._paint(f"{name}  {visible(one.name)}", "bold")
         yield from self._wrapped(f"what befalls it: {TROUBLES[cell.trouble]}", PAD, PAD)
         judgement = cell.judgement
-        words = MEANING[judgement] + ("" if judgement else " this step")
+        words = meaning_of(judgement, one)
+        words += " this step" if words == MEANING[None] else ""
         yield PAD + self._paint(f"{MARKS[judgement]} {words}", STYLES[judgement])
         for found in cell.findings:
             yield ""
@@ -130,8 +132,8 @@ class _Page:
         judgement = None if cell is None else cell.judgement
         return self._paint(MARKS[judgement], STYLES[judgement])
 
-    def _legend(self) -> str:
-        parts = [f"{self._paint(MARKS[j], STYLES[j])} {MEANING[j]}" for j in MEANING]
+    def _legend(self, one: Rehearsed) -> str:
+        parts = [f"{self._paint(MARKS[j], STYLES[j])} {meaning_of(j, one)}" for j in MEANING]
         return "  ".join(parts)
 
     def _findings(self, one: Rehearsed) -> Iterator[str]:
@@ -149,7 +151,7 @@ class _Page:
 
     def _folded(self, found: Finding) -> Iterator[str]:
         way = _whole(f"(--explain {visible(str(place_of(found)))})")
-        yield from self._marked(found.judgement, f"{visible(found.message)} {way}")
+        yield from self._marked(found.judgement, f"{visible(found.message)} [{found.code}] {way}")
 
     def _told(self, found: Finding) -> Iterator[str]:
         yield from self._marked(found.judgement, f"{visible(found.message)} [{found.code}]")

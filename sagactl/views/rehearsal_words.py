@@ -53,8 +53,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def meaning_of(judgement: Judgement | None, one: Rehearsed) -> str:
+    """The words for a mark: of what was not walked nobody knows that it cannot befall."""
+    return MEANING[judgement] if judgement or one.is_whole else "not walked"
+
+
 def said_depth(depth: int) -> str:
     """How many troubles come together."""
+    if depth == 0:
+        return TOGETHER[0]
     together = TOGETHER[depth] if depth < len(TOGETHER) else f"{depth} troubles together"
     return f"{together}, a crash among them"
 
@@ -95,6 +102,8 @@ def verdict(one: Rehearsed) -> str:
         return f"{counted(found, 'hole')}{rest}"
     if not one.is_whole:
         return f"not proven: {counted(one.states, 'state')} were walked, and there are more"
+    if not one.depth:
+        return "sound where nothing goes wrong"
     waits = len(stuck(one))
     if not waits:
         return "sound: whatever comes, all is kept, or all is undone"

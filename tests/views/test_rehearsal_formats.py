@@ -23,10 +23,10 @@ from views.rehearsal_sample import (
     wide,
 )
 
-from sagactl.machine.rehearsed import Judgement, Rehearsed, Trouble
+from sagactl.machine.rehearsed import Judgement, Rehearsed, Struck, Trouble
 from sagactl.views.carets import visible
 from sagactl.views.junit import junit_document
-from sagactl.views.rehearsal_json import rehearsal_document
+from sagactl.views.rehearsal_json import cell_document, rehearsal_document
 from sagactl.views.rehearsal_junit import WHOLE, rehearsal_suites
 from sagactl.views.rehearsal_markdown import rehearsal_markdown
 from sagactl.views.rehearsal_page import rehearsal_page
@@ -64,6 +64,16 @@ def test_every_key_of_the_json_is_documented() -> None:
         return set()
 
     assert keys(rehearsal_document(EVERY)) <= documented
+
+
+def test_json_tells_a_cell_alone_with_whose_it_is() -> None:
+    asked = Struck("create_shipment", Trouble.REJECTED)
+    [cell] = cell_document([holed()], asked)
+    [one] = rehearsal_document([holed()])
+    assert isinstance(cell, dict)
+    assert isinstance(one, dict)
+    assert (cell.pop("path"), cell.pop("saga")) == (one["path"], one["saga"])
+    assert cell in one["cells"]  # type: ignore[operator]
 
 
 def test_json_tells_a_cell_with_its_findings_and_its_story() -> None:

@@ -103,7 +103,7 @@ def test_a_hole_is_told_with_its_troubles_its_story_and_a_way_out() -> None:
 def test_what_is_stuck_by_design_has_a_line_that_says_how_to_see_it() -> None:
     lines = rehearsal_lines([sound()], colour=False, width=200)
     for found in AMBER:
-        assert f"! {found.message} (--explain {found.step}.undo-fails)" in lines
+        assert f"! {found.message} [{found.code}] (--explain {found.step}.undo-fails)" in lines
         assert not any(found.story[-1] in line for line in lines)
 
 
@@ -115,7 +115,7 @@ def test_what_was_walked_is_told_in_one_line() -> None:
 
 
 def test_a_depth_and_a_time_have_words() -> None:
-    assert said_depth(0) == "nothing goes wrong, a crash among them"
+    assert said_depth(0) == "nothing goes wrong"
     assert said_depth(1) == "one trouble at a time, a crash among them"
     assert said_depth(3) == "3 troubles together, a crash among them"
     assert (said_seconds(0.0123), said_seconds(12.34)) == ("12 ms", "12.3 s")
@@ -127,6 +127,7 @@ def test_a_depth_and_a_time_have_words() -> None:
         (flawless(), "✓ definitions/audit.yaml: sound: whatever comes, all is kept, or all is ", 0),
         (sound(), "sound: all is kept, or all is undone, but for 2 endings that rightly need ", 0),
         (holed(), "✗ definitions/order-broken.yaml: 2 holes", 1),
+        (replace(flawless(), depth=0), "audit.yaml: sound where nothing goes wrong", 0),
         (unproven(), "! definitions/trip.yaml: not proven: 100,000 states were walked, and ", 1),
         (replace(holed(), is_whole=False), ": 2 holes, and not all was walked: there may be", 1),
     ],
@@ -173,6 +174,15 @@ def test_a_cell_that_cannot_befall_says_so() -> None:
     assert said == "  · cannot befall this step"
 
 
+def test_where_not_all_was_walked_nobody_says_that_something_cannot_befall() -> None:
+    lines = rehearsal_lines([replace(sound(), is_whole=False)], colour=False)
+    assert any(line.endswith("· not walked") for line in lines)
+    assert not any("cannot befall" in line for line in lines)
+    asked = Struck("send_confirmation", Trouble.UNDO_FAILS)
+    [_, _, said] = cell_lines([replace(sound(), is_whole=False)], asked, colour=False)
+    assert said == "  · not walked"
+
+
 @pytest.mark.parametrize(
     ("spelled", "message"),
     [
@@ -202,13 +212,14 @@ def test_a_cell_is_read_by_its_step_and_its_trouble() -> None:
 def test_coverage_tells_arrows_and_sides() -> None:
     lines = coverage_lines([holed()], colour=False)
     assert "  35 of 56 arrows of the machine walked" in lines
-    walked = lines.index("  not walked:")
+    walked = lines.index("  not walked, for nothing here leads there:")
     assert any("LookupFound" in line and " + " in line for line in lines[:walked])
     assert any("SleepBegan" in line and " - " in line for line in lines[walked:])
     assert "  3 of 4 sides of when walked" in lines
     assert "    + create_shipment  ${{ input.amount > 0 }}" in lines
     assert "    - send_confirmation  ${{ input.customer != '' }}  (never false)" in lines
     assert lines[-1] == "    the input of its first example"
+    assert "  not walked:" in coverage_lines([replace(holed(), is_whole=False)], colour=False)
 
 
 def test_nothing_that_is_told_moves_a_terminals_cursor() -> None:
