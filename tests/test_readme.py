@@ -15,7 +15,9 @@ from sagactl.cli.exit import MEANING
 from sagactl.definition.model import SUCCESS_STATUSES, OutcomeKind
 from sagactl.lint.catalogue import CATALOGUE
 from sagactl.lint.code import Code
+from sagactl.machine.finding_code import OF_THE_MACHINE, FindingCode
 from sagactl.machine.moves import StepState
+from sagactl.machine.rehearsed import Judgement, Trouble
 from sagactl.machine.state import SagaState
 from sagactl.participants.outcome import FaultKind, by_status
 from sagactl.views.diagram import moves_mermaid
@@ -53,6 +55,9 @@ def test_every_command_of_the_readme_prints_what_it_shows(tmp_path: Path) -> Non
         if wanted and (said := re.fullmatch(r"\[exit (\d+)\]", wanted[-1])):
             status, wanted = int(said.group(1)), wanted[:-1]
         program, *arguments = shlex.split(command)
+        if program == "grep":
+            subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+            continue
         assert program == "sagactl"
         told = cli(*arguments)
         assert told.status == status, (command, told)
@@ -115,6 +120,23 @@ def table_of(codes: list[Code]) -> str:
 def test_the_tables_of_codes_are_generated_from_the_catalogue(is_shape: bool) -> None:
     table = table_of([code for code in CATALOGUE if code.is_shape is is_shape])
     assert f"<!-- {'shape' if is_shape else 'rules'} -->\n{table.rstrip()}\n\n" in README, table
+
+
+def test_the_table_of_findings_is_generated_from_their_codes() -> None:
+    def said(code: FindingCode) -> str:
+        if code in OF_THE_MACHINE:
+            return "a mistake of sagactl"
+        return "a hole" if code.judgement is Judgement.HOLE else "rightly a person's"
+
+    rows = [f"| `{code}` | {said(code)} | {code.meaning} |" for code in FindingCode]
+    table = "\n".join(["| code | is | found |", "|---|---|---|", *rows])
+    assert f"<!-- findings -->\n{table}\n\n" in README, table
+
+
+def test_every_trouble_of_the_matrix_is_explained() -> None:
+    _, _, table = README.partition("| column | what befalls the step |\n|---|---|\n")
+    rows = table.partition("\n\n")[0].splitlines()
+    assert [row.split("`")[1] for row in rows] == list(Trouble)
 
 
 def statuses_of(kind: OutcomeKind) -> str:
@@ -185,7 +207,7 @@ def test_the_mismatch_of_the_readme_is_what_test_prints(cli: Cli) -> None:
     assert refund in text
     cli.write("order.yaml", text.replace(refund, "compensation: none"))
     cli.write("order.test.yaml", LOST)
-    shown = "\n".join(cli("test").out.splitlines()[2:])
+    shown = "\n".join(cli("test", "order.test.yaml").out.splitlines()[2:])
     assert f"<!-- mismatch -->\n```\n{shown}\n```" in README, shown
 
 

@@ -62,8 +62,8 @@ output: {payment_id: "${{ steps.process_payment.result.payment_id }}"}
 TESTS = """\
 # yaml-language-server: $schema=schema/saga-test.schema.json
 #
-# What the saga of order.yaml does when its services misbehave: no network, no waiting.
-#   sagactl test
+# What is to come of the saga of order.yaml in cases that matter: no network, no waiting.
+#   sagactl test        plays them, and rehearses all that nobody wrote down
 
 tests:
   - name: an order is paid and shipped
@@ -108,7 +108,10 @@ jobs:
         with: {python-version: "3.12"}
       - run: pip install sagactl
       - run: sagactl lint --strict .          # with annotations, as it knows where it runs
-      - run: sagactl test .
+      - run: sagactl test . --report rehearsal.xml --report rehearsal.html
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with: {name: rehearsal, path: rehearsal.*, if-no-files-found: ignore}
       - run: sagactl run order.yaml --sandbox
 """
 

@@ -337,17 +337,39 @@ def test_toml_is_read_only_where_there_is_some(cli: Cli) -> None:
 # pre-commit
 
 
-def test_the_hook_of_pre_commit_is_valid_and_finds_mistakes(cli: Cli) -> None:
+# An undo that was lost: lint says so as a warning, a rehearsal tells what becomes of it.
+CARELESS = """\
+saga: s
+services: {shop: {url: "${{ env.SHOP_URL }}"}}
+steps:
+  - {name: a, service: shop, action: "PUT /things/${{ saga.id }}"}
+  - {name: b, service: shop, compensation: none, action: "PUT /others/${{ saga.id }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("verb", "wrong", "said"),
+    [
+        ("lint", SLIP, "sagas/s.yaml:3:15: error"),
+        ("test", CARELESS, 'the saga ends failed, and "a" stands: nothing undoes it'),
+    ],
+)
+def test_the_hooks_of_pre_commit_are_valid_and_find_mistakes(
+    cli: Cli, verb: str, wrong: str, said: str
+) -> None:
     program = [sys.executable, "-m", "pre_commit"]
     manifest = ROOT / ".pre-commit-hooks.yaml"
     subprocess.run([*program, "validate-manifest", manifest], check=True)
-    [hook] = yaml.safe_load(manifest.read_text())
+    hooks = {hook["id"]: hook for hook in yaml.safe_load(manifest.read_text())}
+    assert list(hooks) == ["sagactl-lint", "sagactl-test"]
+    hook = hooks[f"sagactl-{verb}"]
+    assert hook["entry"] == f"sagactl {verb}"
     # Installed already, as far as this test goes: a hook's own environment needs a network.
-    hook |= {"language": "system", "entry": f"{sys.executable} -m sagactl lint"}
+    hook |= {"language": "system", "entry": f"{sys.executable} -m sagactl {verb}"}
     cli.write(
         ".pre-commit-config.yaml", json.dumps({"repos": [{"repo": "local", "hooks": [hook]}]})
     )
-    cli.write("sagas/s.yaml", SLIP)
+    cli.write("sagas/s.yaml", wrong)
     cli.write("other.yaml", "kind: Deployment\n")
     environment = {**cli.environment, "PRE_COMMIT_HOME": str(cli.folder / ".cache")}
     kept = {k: v for k, v in environment.items() if not k.startswith("GIT_")}
@@ -361,7 +383,7 @@ def test_the_hook_of_pre_commit_is_valid_and_finds_mistakes(cli: Cli) -> None:
     assert run("git", "add", ".pre-commit-config.yaml", "sagas", "other.yaml").returncode == 0
     told = run(*program, "run", "--all-files")
     assert told.returncode == 1, told
-    assert "sagas/s.yaml:3:15: error" in told.stdout
+    assert said in told.stdout
     cli.write("sagas/s.yaml", CLEAN)
     run("git", "add", "sagas")
     assert run(*program, "run", "--all-files").returncode == 0
