@@ -6,23 +6,20 @@ from sagactl.machine.run import Run
 from sagactl.rehearsal.proof.explore import Graph
 
 
-def walked_arrows(graph: Graph, kept: Run | None) -> set[tuple[str, str, str]]:
+def walked_arrows(graph: Graph, before: Run | None = None) -> set[tuple[str, str, str]]:
     """Each arrow as the state before, the event's name, and the state after.
 
-    `kept` is the run that goes on, None where runs begin.
+    `before`: the run that was gone on with, where it did not begin here.
     """
     found: set[tuple[str, str, str]] = set()
+    stood = {} if before is None else {name: step.state for name, step in before.steps.items()}
     for edge in graph.openings:
-        _follow({} if kept is None else _states(kept), edge.events, found)
+        _follow(dict(stood), edge.events, found)
     for node in graph.nodes:
-        states = _states(node.stand.run)
+        states = {name: step.state for name, step in node.stand.run.steps.items()}
         for edge in node.edges:
             _follow(dict(states), edge.events, found)
     return found
-
-
-def _states(run: Run) -> dict[str, StepState]:
-    return {name: step.state for name, step in run.steps.items()}
 
 
 def _follow(

@@ -48,11 +48,11 @@ class Total:
         graph: Graph,
         words: str,
         sides: Mapping[str, bool],
-        kept: Run | None = None,
+        before: Run | None = None,
     ) -> None:
         """Take up what one variant came to; `sides` are those of its conditions.
 
-        `kept` is the run that goes on, None where runs begin.
+        `before`: the run that was gone on with, where it did not begin here.
         """
         matrix = Matrix(graph, Story(course.plan, graph), course.depth)
         for node in graph.nodes:
@@ -61,7 +61,7 @@ class Total:
             self.add_finding(finding, parts)
         for part in matrix.sound():
             self.parts.setdefault(part.struck, []).append(part)
-        self.arrows |= walked_arrows(graph, kept)
+        self.arrows |= walked_arrows(graph, before)
         self.words.append(words)
         self.states += len(graph.nodes)
         self.schedules += schedules(graph, course.depth)
