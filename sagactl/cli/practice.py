@@ -90,25 +90,12 @@ def rehearse(
 
     Example: sagactl test order.yaml --explain charge.unknown-done
     """
-    from sagactl.cli import live_testing, testing
+    from sagactl.cli import staging, testing
 
-    sent = live_testing.Options(
-        service, skip, yes, inputs, input_file, verbose, env_file, secrets_file
-    )
+    typed = staging.Typed(service, skip, yes, inputs, input_file, verbose, env_file, secrets_file)
     if live:
-        raise typer.Exit(live_testing.live_test_of(paths or [], sent, output))
-    live_testing.demand_none(sent)
-    wish = testing.Wish(
-        paths,
-        word,
-        depth,
-        max_states,
-        at_first,
-        explain,
-        coverage,
-        begun,
-        report or [],
-        state,
-        output,
-    )
+        raise typer.Exit(staging.live_test_of(paths or [], typed, output))
+    staging.demand_none(typed)
+    bounds = testing.Most(depth, max_states, at_first)
+    wish = testing.Wish(paths, word, bounds, explain, coverage, begun, report or [], state, output)
     raise typer.Exit(testing.rehearse(wish))

@@ -26,14 +26,21 @@ REPORTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Most:
+    """How far a rehearsal goes: so many troubles, so many states, or to the first hole."""
+
+    depth: int
+    states: int
+    at_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What was asked for; `word` None: every test, else those with it in their names."""
 
     paths: list[Path] | None
     word: str | None
-    depth: int
-    max_states: int
-    at_first: bool
+    most: Most
     explain: str | None
     coverage: bool
     begun: str | None
@@ -69,7 +76,7 @@ def _result(wish: Wish) -> Result:
     from sagactl.cli.rehearsing import rehearse_definitions, rehearse_kept
     from sagactl.rehearsal.proof.explore import Bounds
 
-    bounds = Bounds(wish.depth, wish.max_states, wish.at_first)
+    bounds = Bounds(wish.most.depth, wish.most.states, wish.most.at_first)
     if wish.begun is not None:
         if wish.paths or wish.word:
             raise Refused("--from ID is about one saga that was begun: leave out PATH and -k")
