@@ -2,14 +2,19 @@
 
 from sagactl.machine import event as e
 from sagactl.machine.moves import PENDING, StepState, move
+from sagactl.machine.run import Run
 from sagactl.rehearsal.proof.explore import Graph
 
 
-def walked_arrows(graph: Graph) -> set[tuple[str, str, str]]:
-    """Each arrow as the state before, the event's name, and the state after."""
+def walked_arrows(graph: Graph, before: Run | None = None) -> set[tuple[str, str, str]]:
+    """Each arrow as the state before, the event's name, and the state after.
+
+    `before`: the run that was gone on with, where it did not begin here.
+    """
     found: set[tuple[str, str, str]] = set()
+    stood = {} if before is None else {name: step.state for name, step in before.steps.items()}
     for edge in graph.openings:
-        _follow({}, edge.events, found)
+        _follow(dict(stood), edge.events, found)
     for node in graph.nodes:
         states = {name: step.state for name, step in node.stand.run.steps.items()}
         for edge in node.edges:
