@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import typer
 from sagactl import __version__
 from sagactl.cli.attempt_log import AttemptLog
 from sagactl.cli.exit import Exit
-from sagactl.cli.form import Format, TestFormat
+from sagactl.cli.form import Format
 from sagactl.cli.input import example_input, fitting_input, gather_input
 from sagactl.cli.loading import load_definition
 from sagactl.cli.performance import Signals
@@ -59,20 +59,6 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is typed for a live test alone."""
-
-    services: Sequence[str] | None
-    skip: Sequence[str] | None
-    yes: bool
-    inputs: Sequence[str] | None
-    input_file: str | None
-    verbose: bool
-    env_file: list[Path] | None
-    secrets_file: Path | None
-
-
-@dataclass(frozen=True)
 class _Test:
     """All that is needed to begin; whatever can be wrong with it was told by now."""
 
@@ -82,46 +68,6 @@ class _Test:
     targets: Targets
     skipped: frozenset[str]
     log: AttemptLog
-
-
-def live_test_of(paths: Sequence[Path], typed: Options, form: TestFormat) -> Exit:
-    """A live test as it is typed; Refused for several definitions, or a form it does not have."""
-    from sagactl.cli.env_file import add_environment
-
-    if len(paths) != 1:
-        raise Refused("--live asks the services of one definition: name its file")
-    try:
-        output = Format(form.value)
-    except ValueError:
-        raise Refused(f"--live prints a table, json or yaml, not {form}") from None
-    add_environment(typed.env_file or [])
-    wish = Wish(
-        paths[0],
-        typed.inputs or (),
-        typed.input_file,
-        typed.services or (),
-        typed.skip or (),
-        typed.secrets_file,
-        typed.yes,
-        typed.verbose,
-    )
-    return live_test(wish, output)
-
-
-def demand_none(typed: Options) -> None:
-    """Refuse what has no meaning where nothing is sent."""
-    names = ("--service", "--skip", "--yes", "-i", "--input-file", "-v", "--env-file")
-    given = dict(zip((*names, "--secrets-file"), vars(typed).values(), strict=True))
-    odd = next((name for name, value in given.items() if value), None)
-    if odd is not None:
-        raise Refused(f"{odd} goes with --live: without it nothing is sent")
-
-
-def demand_alone(given: Mapping[str, object]) -> None:
-    """Refuse what has no meaning where real services are asked; `given` is by option."""
-    odd = next((name for name, value in given.items() if value), None)
-    if odd is not None:
-        raise Refused(f"{odd} goes without --live: nothing is rehearsed with it")
 
 
 def live_test(wish: Wish, output: Format) -> Exit:

@@ -90,20 +90,16 @@ def rehearse(
 
     Example: sagactl test order.yaml --explain charge.unknown-done
     """
-    from sagactl.cli import live_testing, testing
+    from sagactl.cli import staging, testing
 
-    sent = live_testing.Options(
-        service, skip, yes, inputs, input_file, verbose, env_file, secrets_file
-    )
+    typed = staging.Typed(service, skip, yes, inputs, input_file, verbose, env_file, secrets_file)
     if live:
-        live_testing.demand_alone(
+        staging.demand_alone(
             {"-k": word, "-x": at_first, "--explain": explain, "--coverage": coverage,
              "--from": begun, "--report": report}
         )  # fmt: skip
-        raise typer.Exit(live_testing.live_test_of(paths or [], sent, output))
-    live_testing.demand_none(sent)
-    wish = testing.Wish(
-        paths, word, depth, max_states, at_first, explain, coverage, begun, report or [], state,
-        output,
-    )  # fmt: skip
+        raise typer.Exit(staging.live_test_of(paths or [], typed, output))
+    staging.demand_none(typed)
+    bounds = testing.Most(depth, max_states, at_first)
+    wish = testing.Wish(paths, word, bounds, explain, coverage, begun, report or [], state, output)
     raise typer.Exit(testing.rehearse(wish))

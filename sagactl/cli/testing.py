@@ -26,14 +26,21 @@ REPORTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Most:
+    """How far a rehearsal goes: so many troubles, so many states, or to the first hole."""
+
+    depth: int
+    states: int
+    at_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What was asked for; `word` None: every test, else those with it in their names."""
 
     paths: list[Path] | None
     word: str | None
-    depth: int
-    max_states: int
-    at_first: bool
+    most: Most
     explain: str | None
     coverage: bool
     begun: str | None
@@ -70,7 +77,7 @@ def _result(wish: Wish) -> Result:
     from sagactl.cli.rehearsing import rehearse_definitions, rehearse_kept
     from sagactl.rehearsal.proof.explore import Bounds
 
-    bounds = Bounds(wish.depth, wish.max_states, wish.at_first)
+    bounds = Bounds(wish.most.depth, wish.most.states, wish.most.at_first)
     if wish.begun is not None:
         return Result([rehearse_kept(wish.begun, wish.state, bounds)], [])
     paths = wish.paths or [Path()]

@@ -152,6 +152,8 @@ def apply(run: Run | None, event: e.Event) -> Run:
         return _started(event)
     if run.abandoned:
         raise ValueError(f"an abandoned run cannot take {type(event).__name__}")
+    if isinstance(event, e.StepEvent):
+        return _after_step_event(run, event)
     run = replace(run, updated_at=max(run.updated_at, event.at))
     match event:
         case e.RunResumed():
@@ -174,12 +176,19 @@ def apply(run: Run | None, event: e.Event) -> Run:
                 version=event.version,
                 env=event.env,
             )
-        case e.StepEvent():
-            step = run.step(event.step)
-            moved = replace(_step_after(step, event), state=move(step.state, event))
-            members = _members_after(run.members, event)
-            return replace(run, steps={**run.steps, event.step: moved}, members=members)
     raise ValueError(f"a run cannot take {type(event).__name__}")
+
+
+def _after_step_event(run: Run, event: e.StepEvent) -> Run:
+    step = run.step(event.step)
+    state = move(step.state, event)
+    after = _step_after(step, event)
+    return replace(
+        run,
+        updated_at=max(run.updated_at, event.at),
+        steps={**run.steps, event.step: replace(after, state=state)},
+        members=_members_after(run.members, event),
+    )
 
 
 def _members_after(members: Mapping[str, Members], event: e.StepEvent) -> Mapping[str, Members]:

@@ -173,7 +173,7 @@ def test_the_tests_that_init_writes_are_held_against_their_own_schema(
         "expect:", "expcet:", 1
     )
     editor.open("order.test.yaml", slip, folder)
-    lines = {line for line, _ in editor.squiggles()}
+    lines = {line for (line, _), _ in editor.squiggles()}
     assert {place_of(slip, "timout")[0], place_of(slip, "expcet")[0]} <= lines
 
 
