@@ -22,9 +22,8 @@ from sagactl.cli.loading import check_text
 from sagactl.definition.model import Saga
 from sagactl.machine.rehearsed import Rehearsed
 from sagactl.rehearsal.proof.course import Course
-from sagactl.rehearsal.proof.deed import Pace
 from sagactl.rehearsal.proof.explore import Bounds
-from sagactl.rehearsal.proof.rehearse import _beginning, rehearse
+from sagactl.rehearsal.proof.rehearse import beginning, rehearse
 from sagactl.rehearsal.proof.variant import variants
 
 HEAD = """\
@@ -92,8 +91,8 @@ def cost(saga: Saga, bounds: Bounds) -> Cost:
 def _paces(saga: Saga, bounds: Bounds) -> Iterator[int]:
     for variant in variants(saga):
         course = Course(variant.saga, bounds.depth)
-        beginning: Pace = _beginning(course, variant)
-        graph = course.explore([beginning], bounds)
+        begun = beginning(course, variant)
+        graph = course.explore([begun], bounds)
         yield sum(len(node.edges) for node in graph.nodes)
 
 

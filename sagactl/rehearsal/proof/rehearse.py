@@ -50,7 +50,7 @@ def rehearse(saga: Saga, name: str, bounds: Bounds = PAIRS) -> Rehearsed:
     for each in every:
         course = Course(each.saga, bounds.depth)
         left = replace(bounds, max_states=max(bounds.max_states - total.states, 1))
-        graph = course.explore([_beginning(course, each)], left)
+        graph = course.explore([beginning(course, each)], left)
         total.add(course, graph, each.words, each.sides)
         if not graph.is_whole:
             break
@@ -84,13 +84,14 @@ def rehearse_run(
     return total.rehearsed(saga, name, bounds.depth, time.process_time() - began)
 
 
-def _beginning(course: Course, variant: Variant) -> Pace:
+def beginning(course: Course, variant: Variant) -> Pace:
+    """The pace with which a variant begins."""
     return course.walker.begin(None, (_started(variant),), World(), BEGINS_AT)
 
 
 def _cut_short(variant: Variant) -> list[Finding]:
     course = Course(attempts_as_written(variant), 0)
-    begin = _beginning(course, variant)
+    begin = beginning(course, variant)
     if begin.breach is not None:
         return []
     steps = [path for _, path, step in steps_within(variant.saga) if step.request is not None]
