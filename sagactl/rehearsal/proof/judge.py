@@ -212,7 +212,10 @@ def _left(step: Step, run: StepRun, name: str) -> tuple[str, str]:
     if step.compensation is None:
         words = f'the saga ends failed, and "{name}" stands: nothing undoes it'
         return words, 'write a compensation, or say "compensation: none"'
-    return f'the saga ends failed, and "{name}", which is {run.state}, stands', ""
+    words = f'the saga ends failed, and "{name}", which is {run.state}, stands'
+    if run.state is S.COMPENSATED:
+        return words, 'let only what says that it is undone count as "success" of its compensation'
+    return words, ""
 
 
 def _acts(planned: PlannedStep) -> bool:
