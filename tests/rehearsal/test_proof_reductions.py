@@ -48,7 +48,20 @@ BESIDE_THE_PIVOT = textwrap.dedent("""
       - {name: two, service: s, needs: [], action: POST /twos, pivot: true}
       - {name: three, service: s, needs: [one], action: POST /threes, compensation: none}
     """)
-PLANTED = [BREACH_IN_ONE_BRANCH, BESIDE_THE_PIVOT]
+# What is ready first decides whether another can be carried out at all.
+FASTER_THAN_THE_OTHER = textwrap.dedent("""
+    saga: tiny
+    services: {s: {url: http://s, idempotency: key}}
+    steps:
+      - {name: one, service: s, needs: [], action: POST /ones, compensation: none}
+      - {name: two, service: s, needs: [], action: POST /twos, compensation: none}
+      - name: three
+        service: s
+        needs: [two]
+        action: {request: POST /threes, json: {one: "${{ steps.one.result }}"}}
+        compensation: none
+    """)
+PLANTED = [BREACH_IN_ONE_BRANCH, BESIDE_THE_PIVOT, FASTER_THAN_THE_OTHER]
 
 
 def every_order(walker: Walker, stand: Stand) -> None:
@@ -80,7 +93,7 @@ def test_no_more_than_where_two_troubles_come_together(
 
 
 @pytest.mark.parametrize("text", PLANTED)
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [0, 1, 2])
 def test_what_one_branch_breaks_does_not_hide_what_another_does(
     text: str, depth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
