@@ -279,8 +279,11 @@ def _doubtful(planned: PlannedStep, run: Run, step: StepRun, *, turned: bool) ->
         settled_at = (action.ended_at or 0.0) + planned.step.settle_s
         return _call(planned, run, Phase.LOOKUP, step.lookup.due_at or settled_at)
     match planned.on_unknown:
-        case OnUnknown.COMPENSATE:
+        case OnUnknown.COMPENSATE if not step.assumed:
             return Note(e.OutcomeAssumed(at=0.0, step=planned.name))
+        case OnUnknown.COMPENSATE:
+            # Assumed, and yet forwards: a pivot was passed that has nothing to do with it.
+            return _held(planned, "nobody could find out whether it took place")
         case OnUnknown.FINISH:
             return _finish(planned, run, step)
         case OnUnknown.HOLD:

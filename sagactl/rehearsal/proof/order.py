@@ -7,6 +7,7 @@ plan, so that a mistake there cannot hide here. Steps are named by their paths.
 from collections.abc import Iterator
 
 from sagactl.definition.model import Saga, Step
+from sagactl.definition.policy import step_templates
 from sagactl.machine.request import split_path
 
 
@@ -17,6 +18,7 @@ class Order:
         self._saga = saga
         self._after: dict[tuple[str, str], bool] = {}
         self._reach: dict[tuple[int, str], frozenset[str]] = {}
+        self._raced: dict[int, frozenset[str]] = {}
         self._pivots = {id(one): [s.name for s in one.steps if s.pivot] for one in saga.family()}
 
     def step(self, path: str) -> Step:
@@ -47,6 +49,14 @@ class Order:
         if known is None:
             known = self._after[other, path] = self._is_behind(other, path)
         return known
+
+    def is_raced(self, path: str) -> bool:
+        """Whether a step reads of the one at a path, or of a group around it, and needs it not."""
+        for each in (path, *self.groups(path)):
+            frame, name, _ = split_path(each)
+            if name in self._raced_in(self._within(frame)):
+                return True
+        return False
 
     def is_past_pivot(self, path: str) -> bool:
         """Whether there is no way back from the step at a path: a pivot, or behind one."""
@@ -88,6 +98,21 @@ class Order:
                     found.add(need)
                     left.extend(saga.step(need).needs)
             known = self._reach[id(saga), name] = frozenset(found)
+        return known
+
+    def _raced_in(self, saga: Saga) -> frozenset[str]:
+        known = self._raced.get(id(saga))
+        if known is None:
+            found: set[str] = set()
+            for step in saga.steps:
+                read = {
+                    str(reference.path[1])
+                    for template in step_templates(step)
+                    for reference in template.references
+                    if reference.path[0] == "steps" and len(reference.path) > 1
+                }
+                found |= read - self._needed(saga, step.name) - {step.name}
+            known = self._raced[id(saga)] = frozenset(found)
         return known
 
     def _within(self, frame: str) -> Saga:

@@ -46,7 +46,7 @@ def rehearse(saga: Saga, name: str, bounds: Bounds = PAIRS) -> Rehearsed:
     """Every schedule of a saga within these bounds; raises NoInput."""
     began = time.process_time()
     total = Total()
-    every = list(variants(saga))
+    every = list(variants(saga, bounds.depth))
     for each in every:
         course = Course(each.saga, bounds.depth)
         left = replace(bounds, max_states=max(bounds.max_states - total.states, 1))
@@ -72,7 +72,7 @@ def rehearse_run(
     Where nobody knows what its steps did, each possibility is one to begin with.
     """
     began = time.process_time()
-    short = few_attempts(saga)
+    short = few_attempts(saga, bounds.depth)
     course = Course(short, bounds.depth, is_fresh=False)
     at = max(opening[0].at, run.updated_at)
     beginnings = [

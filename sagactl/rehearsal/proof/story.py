@@ -6,12 +6,16 @@ from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, expanded
+from sagactl.machine.state import is_backwards
 from sagactl.rehearsal.proof.answer import How
 from sagactl.rehearsal.proof.deed import Crashed, Ended, Overtaken, Woken
 from sagactl.rehearsal.proof.explore import Edge, Graph
 from sagactl.rehearsal.proof.stand import Plague, Stand
 
 LONG_S = 60.0
+TIME_IS_UP = "the saga's time is up"
+UNDO_OF = "the undo of "
+GIVEN_UP = " is given up"
 
 
 class Story:
@@ -25,14 +29,11 @@ class Story:
         """The sentences of a way, and how it ends."""
         told: list[str] = []
         for edge in way:
-            stand = None if edge.source < 0 else self._graph.nodes[edge.source].stand
-            for sentence in (*self._deed(edge, stand), *_consequences(edge.events)):
-                # What is asked on and on is told once.
-                if sentence not in told[-2:]:
-                    told.append(sentence)
-        if end not in told:
-            told.append(end)
-        return tuple(told)
+            # What is asked on and on is told once.
+            told += [each for each in self._sentences(edge) if each not in told[-2:]]
+        while told and _is_echoed(told[-1], end):
+            told.pop()
+        return (*told, end)
 
     def end_of(self, stand: Stand) -> str:
         """How a saga ends in which nothing is amiss."""
@@ -44,14 +45,29 @@ class Story:
             return f"the saga ends failed; {left} stays, as its author says"
         return "the saga ends failed, and nothing is left in the world"
 
+    def _sentences(self, edge: Edge) -> list[str]:
+        stand = None if edge.source < 0 else self._graph.nodes[edge.source].stand
+        told = [*self._deed(edge, stand), *_consequences(edge)]
+        if told and stand is not None and self._turns(edge, stand):
+            who = "it" if told[-1].startswith(TIME_IS_UP) else "the saga"
+            told[-1] += f", and {who} turns back"
+        return told
+
+    def _turns(self, edge: Edge, stand: Stand) -> bool:
+        if edge.target is None or is_backwards(self._plan, stand.run):
+            return False
+        return is_backwards(self._plan, self._graph.nodes[edge.target].stand.run)
+
     def _deed(self, edge: Edge, stand: Stand | None) -> Iterator[str]:
         match edge.deed:
+            case Ended() if _goes_on(edge) or _is_belied(edge):
+                return
             case Ended():
-                yield _ended(edge.deed, stand, is_amiss=edge.verdict is not None)
+                yield _ended(edge.deed, stand)
             case Woken() if stand is not None:
                 yield from self._woken(edge, edge.deed, stand)
             case Overtaken(calls=calls):
-                yield f"the saga's time is up while {_listed(calls)} is under way"
+                yield f"{TIME_IS_UP} while {_listed(calls)} is under way"
             case Crashed():
                 yield _crashed(edge.deed)
 
@@ -66,7 +82,24 @@ class Story:
                 yield f'the late request of "{name}" arrives, and is carried out'
 
 
-def _ended(deed: Ended, stand: Stand | None, *, is_amiss: bool) -> str:
+def _goes_on(edge: Edge) -> bool:
+    """Whether a call ends as the one before it, of which that was told for all that follow."""
+    return isinstance(edge.deed, Ended) and edge.deed.plague is not None and not edge.struck
+
+
+def _is_belied(edge: Edge) -> bool:
+    """Whether a lookup's answer says something else than what is so, which the end tells."""
+    deed = edge.deed
+    asked = isinstance(deed, Ended) and deed.call.phase is Phase.LOOKUP and deed.how is How.HEARD
+    return asked and edge.verdict is not None
+
+
+def _is_echoed(sentence: str, end: str) -> bool:
+    """Whether the end says it again, and more."""
+    return end.startswith(sentence.removesuffix(GIVEN_UP) if UNDO_OF in sentence else sentence)
+
+
+def _ended(deed: Ended, stand: Stand | None) -> str:
     name = f'"{deed.call.step}"'
     standing = stand is not None and deed.call.step in stand.world.standing
     again = deed.call.attempt > 1
@@ -92,11 +125,10 @@ def _ended(deed: Ended, stand: Stand | None, *, is_amiss: bool) -> str:
         case Phase.ACTION, _ if deed.arrives:
             return f"{name} takes place, but no reply comes{on}"
         case Phase.ACTION, _:
-            return f"{name} is sent and gets lost, and no reply comes{on}"
-        case Phase.LOOKUP, How.HEARD if is_amiss:
-            return f"{name} is looked up"
+            return f"{name} gets lost, and no reply comes{on}"
         case Phase.LOOKUP, How.HEARD:
-            return f"its lookup says that {name} {'took' if standing else 'did not take'} place"
+            truth = "took" if standing else "did not take"
+            return f"the lookup of {name} says that it {truth} place"
         case Phase.LOOKUP, _:
             return f"the lookup of {name} gets no answer"
         case _, How.HEARD:
@@ -134,8 +166,9 @@ def _what(call: Call) -> str:
             return f'the undo of "{call.step}"'
 
 
-def _consequences(events: Sequence[e.Event]) -> Iterator[str]:
-    for event in events:
+def _consequences(edge: Edge) -> Iterator[str]:
+    goes_on = _goes_on(edge)
+    for event in edge.events:
         match event:
             case e.StepSkipped():
                 yield f'"{event.step}" is skipped'
@@ -143,16 +176,16 @@ def _consequences(events: Sequence[e.Event]) -> Iterator[str]:
                 yield f'"{event.step}" begins for {len(event.items)} elements'
             case e.ActionFailed(attempt=0):
                 yield f'"{event.step}" cannot be carried out: {event.detail}'
-            case e.ActionFailed() | e.LookupMissed():
-                yield f'"{event.step}" failed without effect: the saga turns back'
-            case e.DeadlinePassed():
-                yield "the saga's deadline passes: it turns back"
+            case e.ActionFailed() if goes_on:
+                yield f'"{event.step}"{GIVEN_UP}'
+            case e.DeadlinePassed() if not isinstance(edge.deed, Overtaken):
+                yield TIME_IS_UP
             case e.OutcomeAssumed():
-                yield f'nobody knows whether "{event.step}" took place: it is undone on suspicion'
+                yield f'nobody knows whether "{event.step}" took place: it is taken for done'
             case e.CompensationFailed(attempt=0):
                 yield f'"{event.step}" cannot be undone: {event.detail}'
-            case e.CompensationFailed():
-                yield f'the undo of "{event.step}" is given up'
+            case e.CompensationFailed() if goes_on:
+                yield f'{UNDO_OF}"{event.step}"{GIVEN_UP}'
 
 
 def _listed(calls: Sequence[Call]) -> str:

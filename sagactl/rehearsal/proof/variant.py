@@ -28,9 +28,8 @@ from sagactl.source.node import Json
 MAX_EXAMPLES = 3
 # Beyond so many different conditions not every combination is walked, but each one both ways.
 MAX_COMBINED = 3
-# The attempts between the first and the last are alike; an undo may falter twice and get through.
+# The attempts between the first and the last are alike.
 MAX_ATTEMPTS = 2
-MAX_UNDO_ATTEMPTS = 3
 RUN_ID = "rehearsal"
 
 
@@ -54,8 +53,8 @@ class Variant:
     length: int
 
 
-def variants(saga: Saga) -> Iterator[Variant]:
-    """The variants of a saga, the plainest first; raises NoInput."""
+def variants(saga: Saga, depth: int) -> Iterator[Variant]:
+    """The variants of a saga for so many troubles, the plainest first; raises NoInput."""
     inputs = example_inputs(saga)
     env = {name: f"http://sandbox/-/{name.lower()}" for name in names_under(saga, "env")}
     texts = list(dict.fromkeys(_texts(saga)))
@@ -72,7 +71,7 @@ def variants(saga: Saga) -> Iterator[Variant]:
         shown += [f"{text} is {str(side).lower()}" for text, side in sides.items()]
         shown += [f"for_each over {length}"] if has_each else []
         value, words = inputs[index], ", ".join(shown) or "as written"
-        fixed = few_attempts(_Fixing(env, sides, length).saga(staged(saga), value))
+        fixed = few_attempts(_Fixing(env, sides, length).saga(staged(saga), value), depth)
         yield Variant(words, fixed, saga, value, env, sides, length)
 
 
@@ -82,8 +81,11 @@ def attempts_as_written(variant: Variant) -> Saga:
     return fixing.saga(staged(variant.written), variant.input)
 
 
-def few_attempts(saga: Saga) -> Saga:
-    """The saga with no more attempts than it takes to see them all, and all else as it is."""
+def few_attempts(saga: Saga, depth: int) -> Saga:
+    """The saga with no more attempts than it takes to see them all, and all else as it is.
+
+    An undo may falter at each of the `depth` troubles, and gets through.
+    """
     steps = []
     for step in saga.steps:
         lookup, undo, action = step.lookup, step.compensation, step.action
@@ -91,9 +93,9 @@ def few_attempts(saga: Saga) -> Saga:
             case Request():
                 action = _shortened(action)
             case SubSaga():
-                action = replace(action, saga=few_attempts(action.saga))
+                action = replace(action, saga=few_attempts(action.saga, depth))
         asked = None if lookup is None else Lookup(_shortened(lookup.request), lookup.found)
-        undone = None if undo is None else _shortened(undo, MAX_UNDO_ATTEMPTS)
+        undone = None if undo is None else _shortened(undo, depth + 1)
         steps.append(replace(step, action=action, lookup=asked, compensation=undone))
     return replace(saga, steps=tuple(steps))
 

@@ -79,8 +79,10 @@ class Walker:
         may_trouble = stand.troubles < self._depth
         if not may_trouble:
             alone = self._free_call(stand)
-            if alone is not None:
-                yield self.ended(stand, alone, HEARD)
+            pace = None if alone is None else self.ended(stand, alone, HEARD)
+            # Where it leads nowhere, what the others lead to would be lost sight of.
+            if pace is not None and pace.breach is None:
+                yield pace
                 return
         for call in stand.in_hand:
             for way in self._ways(stand, call, may_trouble=may_trouble):
@@ -99,20 +101,23 @@ class Walker:
         """
         if len(stand.in_hand) + len(stand.waiting) < 2 or self._may_turn(stand):
             return None
+        waiting = [c for c in stand.waiting if isinstance(c, Call)]
         for call in stand.in_hand:
             if (call.step, call.phase) in stand.plagues:
                 continue
             others = (c for c in stand.in_hand if c is not call)
-            waiting = (c for c in stand.waiting if isinstance(c, Call))
             if not any(self._services.are_related(call, o) for o in (*others, *waiting)):
                 return call
         return None
 
     def _may_turn(self, stand: Stand) -> bool:
-        """Whether the saga goes forwards, and what is under way may still make it turn."""
+        """Whether what is under way may still turn the saga, round or past its pivot."""
+        calls = (*stand.in_hand, *(c for c in stand.waiting if isinstance(c, Call)))
+        pivots = expanded(self._plan, stand.run).pivots
+        if any(call.step in pivots for call in calls):
+            return True
         if is_backwards(self._plan, stand.run):
             return False
-        calls = (*stand.in_hand, *(c for c in stand.waiting if isinstance(c, Call)))
         asked = (c.step for c in calls if c.phase is Phase.LOOKUP)
         return bool(stand.plagues) or not stand.world.standing.issuperset(asked)
 

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl
 
 from sagactl.machine.command import Call, Phase, Sending
 from sagactl.machine.finding_code import FindingCode
+from sagactl.machine.request import path_as_written
 from sagactl.rehearsal.proof.order import Order
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -121,6 +122,8 @@ class Services:
             return True
         if self._order.is_behind(other.step, one.step):
             return True
+        if self._order.is_raced(one.step) or self._order.is_raced(other.step):
+            return True
         service = one.request.service
         if service is not None and service.max_concurrency is not None:
             return True
@@ -219,7 +222,7 @@ class Services:
             above = None if sent is None or sent[1].method != "PUT" else _address(sent[1])
             if other != path and above is not None and address.startswith(f"{above}/"):
                 words = f'the undo of "{path}" goes below the address of "{other}", which is undone'
-                advice = f'let "{path}" need "{other}": it is undone first then'
+                advice = f"let {_named(path)} need {_named(other)}: it is undone first then"
                 return Breach(FindingCode.WRONG_ORDER, path, words, advice)
         for other in sorted(world.standing):
             if other == path or self._order.step(other).compensation is None:
@@ -234,7 +237,7 @@ class Services:
                     f'"{path}" is undone while "{other}" still stands below its address, '
                     "and has nothing left to be undone in"
                 )
-                advice = f'let "{other}" need "{path}": it is undone first then'
+                advice = f"let {_named(other)} need {_named(path)}: it is undone first then"
                 return Breach(FindingCode.WRONG_ORDER, other, words, advice)
         return None
 
@@ -248,7 +251,8 @@ class Services:
                 words = (
                     f'"{other}" is done below the address of "{path}" before "{path}" has made it'
                 )
-                return Breach(FindingCode.WRONG_ORDER, other, words, f'let "{other}" need "{path}"')
+                advice = f"let {_named(other)} need {_named(path)}"
+                return Breach(FindingCode.WRONG_ORDER, other, words, advice)
             if its == address and self._is_one_thing(other, path, world, call):
                 words = f'"{path}" writes to the address of "{other}", which is lost by it'
                 advice = "put what tells them apart into the address, such as the index"
@@ -280,6 +284,11 @@ class Services:
 def acts(call: Call) -> bool:
     """Whether the call changes anything where it arrives (RFC 9110, 9.2.1)."""
     return call.sending.method not in SAFE_METHODS
+
+
+def _named(path: str) -> str:
+    """A step as one can write it down: an instance has no name of its own."""
+    return f'"{path_as_written(path)}"'
 
 
 def _address(sending: Sending) -> str:
