@@ -158,7 +158,7 @@ OPERATORS = (
 
 def _branches(saga: Saga, sides: Mapping[str, set[bool]]) -> Iterator[Branch]:
     for _, path, step in steps_within(saga):
-        if step.when is None:
+        if step.when is None or step.when.is_constant:
             continue
         text = condition_text(step.when)
         walked = sides.get(text, set())
