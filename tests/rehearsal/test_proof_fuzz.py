@@ -23,8 +23,7 @@ def demand_a_rehearsal(text: str) -> bool:
         return False
     try:
         told = rehearse(saga, "x.yaml", Bounds(1, 300))
-    except NoInput as reason:
-        assert str(reason)
+    except NoInput:
         return True
     assert len(told.cells) == len(told.steps) * len(Trouble)
     assert (told.judgement is Judgement.SOUND) is (not told.findings)
