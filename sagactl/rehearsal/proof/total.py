@@ -42,8 +42,18 @@ class Total:
     schedules: int = 0
     is_whole: bool = True
 
-    def add(self, course: Course, graph: Graph, words: str, sides: Mapping[str, bool]) -> None:
-        """Take up what one variant came to; `sides` are those of its conditions."""
+    def add(
+        self,
+        course: Course,
+        graph: Graph,
+        words: str,
+        sides: Mapping[str, bool],
+        begun: Run | None = None,
+    ) -> None:
+        """Take up what one variant came to; `sides` are those of its conditions.
+
+        `begun` is the run that goes on, None where it begins.
+        """
         matrix = Matrix(graph, Story(course.plan, graph), course.depth)
         for node in graph.nodes:
             self.steps.update(dict.fromkeys(_steps(course.plan, node.stand.run)))
@@ -51,7 +61,7 @@ class Total:
             self.add_finding(finding, parts)
         for part in matrix.sound():
             self.parts.setdefault(part.struck, []).append(part)
-        self.arrows |= walked_arrows(graph)
+        self.arrows |= walked_arrows(graph, begun)
         self.words.append(words)
         self.states += len(graph.nodes)
         self.schedules += schedules(graph, course.depth)
