@@ -12,7 +12,7 @@ from sagactl.engine.driver import Driver
 from sagactl.machine.command import Call, Outcome, Phase
 from sagactl.machine.event import Event, RunResumed, RunStarted
 from sagactl.machine.plan import Plan
-from sagactl.machine.run import Run, replay
+from sagactl.machine.run import Run, reopenings, replay
 from sagactl.rehearsal.written.clock import LeapingClock
 
 
@@ -79,8 +79,9 @@ class Stage:
         self._drive.cancel()
         await asyncio.gather(self._drive, return_exceptions=True)
         self._calls.clear()
-        resumed = RunResumed(at=self._clock.now(), operator="", deadline_at=None)
-        return await self._begin(replay(self.journal), resumed)
+        run, at = replay(self.journal), self._clock.now()
+        resumed = RunResumed(at=at, operator="", deadline_at=None)
+        return await self._begin(run, resumed, *reopenings(run, at))
 
     @property
     def in_flight(self) -> set[tuple[str, Phase]]:
