@@ -102,9 +102,9 @@ class Stage:
         self._drive.cancel()
         await asyncio.gather(self._drive, return_exceptions=True)
 
-    async def _begin(self, run: Run | None, opening: Event) -> list[Event]:
+    async def _begin(self, run: Run | None, *opening: Event) -> list[Event]:
         driver = Driver(self._plan, self, self, self._clock)
-        self._drive = asyncio.create_task(driver.drive(run, opening))
+        self._drive = asyncio.create_task(driver.drive(run, *opening))
         return await self._new()
 
     async def _new(self) -> list[Event]:

@@ -11,7 +11,16 @@ from sagactl.machine.request import path_as_written
 proof = pytest.importorskip("sagactl.rehearsal.proof.rehearse")
 
 each_hole = pytest.mark.parametrize("path", HOLES, ids=lambda path: path.stem)
-each_sound = pytest.mark.parametrize("path", SOUND, ids=lambda path: path.stem)
+# Four branches side by side take half a minute, three of them are in every run.
+AT_LENGTH = ("wide",)
+each_sound = pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.long] if path.stem in AT_LENGTH else [])
+        for path in SOUND
+    ],
+    ids=lambda path: path.stem,
+)
 
 
 def rehearsed(path: Path) -> Rehearsed:
