@@ -15,10 +15,11 @@ from sagactl.machine.command import Phase
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.rehearsed import Judgement
-from sagactl.machine.run import StepRun
+from sagactl.machine.run import Run, StepRun
 from sagactl.machine.state import SagaState, saga_state
 from sagactl.rehearsal.proof.order import Order
 from sagactl.rehearsal.proof.stand import Stand
+from sagactl.rehearsal.proof.watchman import is_pivot
 from sagactl.rehearsal.proof.world import SAFE_METHODS
 
 ON_PURPOSE = "on purpose"
@@ -60,11 +61,13 @@ class Judge:
             name = under_way[0]
             words = f'nothing moves any more, and "{name}" is {states[name]}'
             return (Verdict(Judgement.HOLE, "never-ends", name, words),)
-        is_completed = all(state in (S.COMPLETED, S.SKIPPED) for state in states.values())
+        is_through = all(state in (S.COMPLETED, S.SKIPPED) for state in states.values())
+        is_completed = is_through and not self._is_turned(stand.run, states)
         said = saga_state(self._plan, stand.run)
         if said is not (SagaState.COMPLETED if is_completed else SagaState.FAILED):
             # What it says of itself is what a person sees, and what the exit code is made of.
-            name = next(name for name, state in states.items() if state is not S.COMPLETED)
+            every = list(states)
+            name = next((n for n in every if states[n] is not S.COMPLETED), every[-1])
             words = f"nothing moves any more, and the saga says that it is {said}"
             return (Verdict(Judgement.HOLE, "never-ends", name, words),)
         return tuple(self._of_completed(stand, steps) if is_completed else self._of_failed(stand))
@@ -75,6 +78,13 @@ class Judge:
             words = f'past the pivot "{asked}" is asked for until its service answers'
             return Verdict(Judgement.STUCK, "asked-for-ever", asked, words)
         return Verdict(Judgement.HOLE, "never-ends", asked, f'"{asked}" is asked for without end')
+
+    def _is_turned(self, run: Run, states: Mapping[str, S]) -> bool:
+        """Whether it turned back by no step's fault, even if each is through by then."""
+        if not (run.deadline_passed or run.cancelled):
+            return False
+        done = (name for name, state in states.items() if state is S.COMPLETED)
+        return not any(is_pivot(self._order.step(name)) for name in done)
 
     def _of_completed(self, stand: Stand, steps: Mapping[str, PlannedStep]) -> Iterator[Verdict]:
         standing = stand.world.standing
