@@ -6,11 +6,11 @@ import pytest
 from rehearsal.writing import EACH, FORK, ORDER, SLEEPER, case_of, names, outcome, played
 
 from sagactl.machine.state import SagaState, saga_state
+from sagactl.rehearsal.written import world
 from sagactl.rehearsal.written.clock import LeapingClock, NothingMoves, run_leaping
 from sagactl.rehearsal.written.judging import judge
 from sagactl.rehearsal.written.playing import Played
 from sagactl.rehearsal.written.story import story
-from sagactl.rehearsal.written.world import MOST_CALLS
 
 
 def state(run: Played) -> SagaState:
@@ -189,9 +189,7 @@ def test_what_never_ends_is_told_of_and_not_waited_for(monkeypatch: pytest.Monke
         return [mismatch.message for mismatch in judge(case, run)]
 
     assert judged("state: pending, calls: [...]") == []
-    assert judged("left: [first, last]") == [
-        f"the saga has not ended after 301 requests"
-    ]
+    assert judged("left: [first, last]") == ["the saga has not ended after 301 requests"]
     assert len(story(case_of("expect: {left: []}", definition), run)) < 100
 
 
