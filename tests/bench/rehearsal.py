@@ -89,7 +89,7 @@ def cost(saga: Saga, bounds: Bounds) -> Cost:
 
 
 def _paces(saga: Saga, bounds: Bounds) -> Iterator[int]:
-    for variant in variants(saga):
+    for variant in variants(saga, bounds.depth):
         course = Course(variant.saga, bounds.depth)
         begun = beginning(course, variant)
         graph = course.explore([begun], bounds)
