@@ -79,7 +79,12 @@ class Replies:
         leaf = Leaf(operation.step.name, seed)
         pins = tuple(retold(operation, names, told))
         drafted = self._drafted(operation, names, leaf, pins, ())
-        return drafted or self._fitting(operation, names, leaf, pins, ())
+        made = drafted or self._fitting(operation, names, leaf, pins, ())
+        if made.note is None:
+            return made
+        # An answer that says too little of what was told says at least that it took place.
+        freely = self._fitting(operation, names, leaf, (), ())
+        return made if freely.note is not None else freely
 
     def missing(self, operation: Operation, names: Mapping[str, Json]) -> Made:
         """The reply to a lookup of an action that never took place, or is undone."""

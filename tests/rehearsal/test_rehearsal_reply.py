@@ -320,3 +320,19 @@ def test_a_lookup_tells_what_an_example_had_answered() -> None:
     )
     answer, _, note = ask(saga, done=True)
     assert (answer.json, note) == ([{"id": "ch_1", "paid": {"cents": 5, "parts": [1, 2]}}], None)
+
+
+@pytest.mark.parametrize("found", ["size(response.body) > 0", "response.body != null"])
+@pytest.mark.parametrize("status", ["2xx", "204"])
+def test_a_lookup_finds_what_the_action_said_nothing_about(found: str, status: str) -> None:
+    saga = one_step(
+        f"action: {{request: PUT /things/1, success: [{status}]}}\n"
+        f"lookup: {{request: 'GET /things?key=1', found: '${{{{ {found} }}}}'}}"
+    )
+    with Play(saga) as play:
+        play.call("PUT", "/svc/things/1", None, of_saga("s1", "act", "k1"))
+        answer = play.call("GET", "/svc/things?key=1", None, of_saga("s1", "act", "k9"))
+        assert play.ledger.calls()[-1].note is None
+    assert answer.status == 200
+    assert answer.json is not None
+    assert found.startswith("response") or len(answer.json) > 0

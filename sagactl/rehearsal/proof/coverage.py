@@ -6,20 +6,23 @@ from sagactl.machine.run import Run
 from sagactl.rehearsal.proof.explore import Graph
 
 
-def walked_arrows(graph: Graph, before: Run | None = None) -> set[tuple[str, str, str]]:
+def walked_arrows(graph: Graph, begun: Run | None = None) -> set[tuple[str, str, str]]:
     """Each arrow as the state before, the event's name, and the state after.
 
-    `before`: the run that was gone on with, where it did not begin here.
+    `begun` is the run that goes on, None where it begins.
     """
     found: set[tuple[str, str, str]] = set()
-    stood = {} if before is None else {name: step.state for name, step in before.steps.items()}
     for edge in graph.openings:
-        _follow(dict(stood), edge.events, found)
+        _follow(_states(begun), edge.events, found)
     for node in graph.nodes:
-        states = {name: step.state for name, step in node.stand.run.steps.items()}
+        states = _states(node.stand.run)
         for edge in node.edges:
             _follow(dict(states), edge.events, found)
     return found
+
+
+def _states(run: Run | None) -> dict[str, StepState]:
+    return {} if run is None else {name: step.state for name, step in run.steps.items()}
 
 
 def _follow(

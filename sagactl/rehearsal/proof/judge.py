@@ -16,10 +16,11 @@ from sagactl.machine.finding_code import FindingCode
 from sagactl.machine.moves import StepState as S
 from sagactl.machine.plan import Plan, PlannedStep, expanded
 from sagactl.machine.rehearsed import Judgement
-from sagactl.machine.run import StepRun
+from sagactl.machine.run import Run, StepRun
 from sagactl.machine.state import SagaState, saga_state
 from sagactl.rehearsal.proof.order import Order
 from sagactl.rehearsal.proof.stand import Stand
+from sagactl.rehearsal.proof.watchman import is_pivot
 from sagactl.rehearsal.proof.world import SAFE_METHODS
 
 ON_PURPOSE = "on purpose"
@@ -61,14 +62,23 @@ class Judge:
             name = under_way[0]
             words = f'nothing moves any more, and "{name}" is {states[name]}'
             return (Verdict(Judgement.HOLE, FindingCode.NEVER_ENDS, name, words),)
-        is_completed = all(state in (S.COMPLETED, S.SKIPPED) for state in states.values())
+        is_through = all(state in (S.COMPLETED, S.SKIPPED) for state in states.values())
+        is_completed = is_through and not self._is_turned(stand.run)
         said = saga_state(self._plan, stand.run)
         if said is not (SagaState.COMPLETED if is_completed else SagaState.FAILED):
             # What it says of itself is what a person sees, and what the exit code is made of.
-            name = next(name for name, state in states.items() if state is not S.COMPLETED)
+            last = self._plan.saga.steps[-1].name
+            name = next((name for name, state in states.items() if state is not S.COMPLETED), last)
             words = f"nothing moves any more, and the saga says that it is {said}"
             return (Verdict(Judgement.HOLE, FindingCode.NEVER_ENDS, name, words),)
         return tuple(self._of_completed(stand, steps) if is_completed else self._of_failed(stand))
+
+    def _is_turned(self, run: Run) -> bool:
+        """Whether it turned round before its last step was through, which had nothing to undo."""
+        passed = (name for name, step in run.steps.items() if step.state is S.COMPLETED)
+        return (run.deadline_passed or run.cancelled) and not any(
+            is_pivot(self._order.step(name)) for name in passed
+        )
 
     def of_endless(self, stand: Stand, asked: str) -> Verdict:
         """What is thought of a saga that goes on for ever; `asked` is the step it goes on about."""

@@ -80,7 +80,7 @@ def rehearse_run(
     ]
     graph = course.explore(beginnings, bounds)
     total = Total()
-    total.add(course, graph, "from where it stands", {}, before=run)
+    total.add(course, graph, "from where it stands", {}, run)
     return total.rehearsed(saga, name, bounds.depth, time.process_time() - began)
 
 

@@ -1,15 +1,37 @@
 """A value that a JSON Schema accepts, the plainest there is; the same for the same schema.
 
-A default or an example says more than a type. What `anyOf`, `not` and patterns demand is not solved
-here: whoever has a value made holds it against the schema.
+A default or an example says more than a type. Where the plainest value does not fit, as with
+patterns and `anyOf`, one is grown as replies are. Neither is sure to fit: whoever has a value made
+holds it against the schema.
 """
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
+from sagactl.definition.openapi.page import Pages, Piece, read_page
+from sagactl.rehearsal.growth import Growth
+from sagactl.rehearsal.layer import Ungrowable
+from sagactl.rehearsal.leaf import Leaf
 from sagactl.source.node import Json
+from sagactl.source.place import Source
 
 MAX_DEPTH = 12
 PLAIN = {"string": "text", "integer": 1, "number": 1, "boolean": True, "null": None}
+
+
+def specimens(schema: Json) -> Iterator[Json]:
+    """Values for a schema, the plainest first."""
+    yield specimen(schema)
+    page, _ = read_page(Source("input.json", json.dumps(schema)))
+    if page is None:
+        return
+    pages = Pages(lambda name: "there are no files here", ())
+    try:
+        piece = Piece(pages, page, (), page.json)
+        yield Growth(Leaf("input", "rehearsal"), is_3_0=False).value([piece])
+    except Ungrowable:
+        return
 
 
 def specimen(schema: Json, name: str = "value") -> Json:

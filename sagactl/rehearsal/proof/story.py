@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Phase
-from sagactl.machine.moves import StepState as S
-from sagactl.machine.plan import Plan, expanded
-from sagactl.machine.state import is_backwards
+from sagactl.machine.plan import Plan
+from sagactl.machine.state import SagaState, is_backwards, saga_state
 from sagactl.rehearsal.proof.answer import How
 from sagactl.rehearsal.proof.deed import Crashed, Ended, Overtaken, Woken
 from sagactl.rehearsal.proof.explore import Edge, Graph
@@ -37,8 +36,7 @@ class Story:
 
     def end_of(self, stand: Stand) -> str:
         """How a saga ends in which nothing is amiss."""
-        steps = expanded(self._plan, stand.run).steps
-        if all(stand.run.step(name).state in (S.COMPLETED, S.SKIPPED) for name in steps):
+        if saga_state(self._plan, stand.run) is SagaState.COMPLETED:
             return "the saga ends completed"
         left = ", ".join(f'"{name}"' for name in sorted(stand.world.standing))
         if left:

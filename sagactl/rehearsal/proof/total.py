@@ -48,11 +48,11 @@ class Total:
         graph: Graph,
         words: str,
         sides: Mapping[str, bool],
-        before: Run | None = None,
+        begun: Run | None = None,
     ) -> None:
         """Take up what one variant came to; `sides` are those of its conditions.
 
-        `before`: the run that was gone on with, where it did not begin here.
+        `begun` is the run that goes on, None where it begins.
         """
         matrix = Matrix(graph, Story(course.plan, graph), course.depth)
         for node in graph.nodes:
@@ -61,7 +61,7 @@ class Total:
             self.add_finding(finding, parts)
         for part in matrix.sound():
             self.parts.setdefault(part.struck, []).append(part)
-        self.arrows |= walked_arrows(graph, before)
+        self.arrows |= walked_arrows(graph, begun)
         self.words.append(words)
         self.states += len(graph.nodes)
         self.schedules += schedules(graph, course.depth)
@@ -168,7 +168,7 @@ OPERATORS = (
 
 def _branches(saga: Saga, sides: Mapping[str, set[bool]]) -> Iterator[Branch]:
     for _, path, step in steps_within(saga):
-        if step.when is None:
+        if step.when is None or step.when.is_constant:
             continue
         text = condition_text(step.when)
         walked = sides.get(text, set())

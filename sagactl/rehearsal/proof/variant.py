@@ -19,7 +19,7 @@ from sagactl.definition.template import Template, constant, evaluate
 from sagactl.machine.request import rfc3339
 from sagactl.rehearsal.leaf import Leaf
 from sagactl.rehearsal.operation import steps_within
-from sagactl.rehearsal.proof.specimen import specimen
+from sagactl.rehearsal.proof.specimen import specimen, specimens
 from sagactl.rehearsal.reading import Reading
 from sagactl.rehearsal.shape import Path, grow
 from sagactl.rehearsal.stage import staged
@@ -113,13 +113,12 @@ def example_inputs(saga: Saga) -> list[Json]:
     examples = schema.get("examples") if isinstance(schema, dict) else None
     if isinstance(examples, list) and examples:
         return [with_defaults(schema, example) for example in examples[:MAX_EXAMPLES]]
-    value = with_defaults(schema, specimen(schema))
-    if check_input(schema, value):
-        raise NoInput(
-            'no input was found that its schema accepts: give "input" an example, as in '
-            "examples: [{…}]"
-        )
-    return [value]
+    for value in (with_defaults(schema, each) for each in specimens(schema)):
+        if not check_input(schema, value):
+            return [value]
+    raise NoInput(
+        'no input was found that its schema accepts: give "input" an example, as in examples: [{…}]'
+    )
 
 
 def _texts(saga: Saga) -> Iterator[str]:

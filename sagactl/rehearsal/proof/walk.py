@@ -29,7 +29,7 @@ from sagactl.machine.moves import StepState as S
 from sagactl.machine.outstanding import deadline
 from sagactl.machine.plan import Plan, expanded
 from sagactl.machine.rehearsed import Struck, Trouble
-from sagactl.machine.run import Run
+from sagactl.machine.run import Run, reopenings
 from sagactl.machine.state import is_backwards
 from sagactl.machine.verdict import finish_until
 from sagactl.rehearsal.proof.answer import Answers, How
@@ -216,6 +216,8 @@ class Walker:
         return min((end for end in ends if end > (stand.wake_at or 0.0)), default=None)
 
     def _crashings(self, stand: Stand) -> Iterator[Pace]:
+        if stand.is_end:
+            return
         calls = [call for call in stand.in_hand if call.phase is not Phase.LOOKUP]
         choices = [self._fates(stand, call) for call in calls]
         for fates in product(*choices):
@@ -223,7 +225,7 @@ class Walker:
             late = tuple(c for c, fate in zip(calls, fates, strict=True) if fate == "late")
             # Of many at once: all, none, and each one alone; what two do together, two show.
             if len(calls) <= 2 or len(arrived) in (0, 1, len(calls)):
-                yield self._crashed(stand, Crashed(stand.in_hand, arrived, late))
+                yield self.crashed(stand, Crashed(stand.in_hand, arrived, late))
 
     def _fates(self, stand: Stand, call: Call) -> tuple[str, ...]:
         match stand.plagues.get((call.step, call.phase)):
@@ -235,7 +237,8 @@ class Walker:
         alone = len(stand.in_hand) == 1 and call.phase is Phase.ACTION and acts(call)
         return ("lost", "arrived", "late") if alone else ("lost", "arrived")
 
-    def _crashed(self, stand: Stand, deed: Crashed) -> Pace:
+    def crashed(self, stand: Stand, deed: Crashed) -> Pace:
+        """sagactl dies, and is resumed at once."""
         struck = tuple(Struck(call.step, Trouble.CRASH) for call in deed.calls)
         world = stand.world
         for call in deed.arrived:
@@ -246,7 +249,9 @@ class Walker:
         for call in deed.late:
             world = self._services.delay(world, call, stand.now)
         resumed = RunResumed(at=stand.now, operator="", deadline_at=None)
-        began = opened(self._plan, stand.run, (resumed,), stand.now)
+        # Whoever resumes takes up what is stuck as well.
+        opening = (resumed, *reopenings(stand.run, stand.now))
+        began = opened(self._plan, stand.run, opening, stand.now)
         troubles = stand.troubles + 1
         after = replace(stand, run=began[-1][1], in_hand=(), world=world, troubles=troubles)
         return self._settled(deed, struck, after, began)
