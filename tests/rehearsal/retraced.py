@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import permutations
 
-from rehearsal.script import DONE, HEARD, NOT_DONE, REFUSALS, SPOILT, UNSENT, WELL, Case, Kill
+from rehearsal.script import (
+    DONE,
+    HEARD,
+    NOT_DONE,
+    REFUSALS,
+    SPOILT,
+    TIMEOUTS,
+    UNSENT,
+    WELL,
+    Case,
+    Kill,
+)
 
 from sagactl.definition.model import Saga
 from sagactl.machine import event as e
@@ -47,6 +58,10 @@ MOST_PACES = 3000
 JUDGED = ("effect-left", "effect-lost", "late-landing", "never-ends")
 
 Place = tuple[str, Phase]
+
+
+class TooSlow(Exception):
+    """The real run gave up an attempt that nothing kept waiting: its machine was too busy."""
 
 
 class Astray(Exception):
@@ -270,7 +285,10 @@ def _ended(
         found: list[e.Event] = []
         try:
             for event in order:
-                found += trial.end(_in_hand(trial.stand, event), event.at)
+                call = _in_hand(trial.stand, event)
+                if "timed out" in event.detail and trial.word(call) not in TIMEOUTS:
+                    raise TooSlow(_told(event))
+                found += trial.end(call, event.at)
                 if trial.is_broken():
                     return trial, at
             return trial, _matched(found, events, at)
