@@ -9,7 +9,7 @@ from rehearsal.corpus import HOLES, definition
 from rehearsal.tiny import begun, findings_of, saga_of, tiny, variants_of
 
 from sagactl.definition.model import Saga
-from sagactl.machine.rehearsed import Judgement, Rehearsed, Struck, Trouble
+from sagactl.machine.rehearsed import Cell, Judgement, Rehearsed, Struck, Trouble
 from sagactl.rehearsal.proof.explore import Bounds
 from sagactl.rehearsal.proof.rehearse import rehearse
 
@@ -58,6 +58,27 @@ def test_no_planted_hole_is_told_with_a_trouble_too_many(path: Path) -> None:
         least = next(depth for depth in range(3) if key in found[depth])
         assert least <= len(struck)
         assert len(found[least][key]) == len(struck)
+
+
+@pytest.mark.parametrize("path", HOLES, ids=lambda path: path.stem)
+def test_a_planted_hole_is_red_in_the_cells_of_its_troubles(path: Path) -> None:
+    saga, _ = definition(path)
+    told = rehearse(saga, "tiny.yaml", Bounds(1))
+    red = {(c.step, c.trouble): c for c in told.cells if c.judgement is Judgement.HOLE}
+    for found in told.findings:
+        # What only waits, or stands for several, has no row of its own.
+        if found.judgement is Judgement.HOLE and (found.struck or found.step in told.steps):
+            struck = found.struck or (Struck(found.step, Trouble.APPLIED),)
+            cells = [red[each.step, each.trouble] for each in struck]
+            assert all((found.code, found.step) in codes(cell) for cell in cells)
+    for cell in red.values():
+        assert cell.findings
+        assert cell.story == cell.findings[0].story or len(cell.findings) > 1
+        assert cell.story[-1] in {found.message for found in cell.findings}
+
+
+def codes(cell: Cell) -> set[tuple[str, str]]:
+    return {(found.code, found.step) for found in cell.findings}
 
 
 def test_a_forgotten_refund_is_told_by_the_first_refusal_behind_it() -> None:

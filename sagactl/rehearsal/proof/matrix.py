@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sagactl.machine.rehearsed import Finding, Judgement, Struck, Trouble
-from sagactl.rehearsal.proof.deed import Crashed
 from sagactl.rehearsal.proof.explore import Edge, Graph
 from sagactl.rehearsal.proof.judge import Verdict
 from sagactl.rehearsal.proof.route import (
@@ -62,9 +61,13 @@ class Matrix:
         """Every finding with its shortest story, and the parts that cells have in it."""
         for goal in self._goals():
             on = to_goal(self._graph, self._incoming, goal.nodes, goal.exits)
-            found = self._finding(goal, on)
-            if found is not None:
+            way = self._way(goal, on)
+            found = _found(self._exact(goal, way), way, self._story)
+            if sum(edge.cost for edge in way):
                 yield found, list(self._parts(goal, found))
+            else:
+                applied = Struck(found.step, Trouble.APPLIED)
+                yield found, [Part(applied, found, found.story, len(found.story))]
 
     def sound(self) -> Iterator[Part]:
         """For each trouble that befell a step, the shortest story of how that goes."""
@@ -96,17 +99,17 @@ class Matrix:
                 goals.setdefault(key, _Goal(edge.verdict, [], [])).exits.append(edge)
         return list(goals.values())
 
-    def _finding(self, goal: _Goal, on: Map) -> Finding | None:
+    def _way(self, goal: _Goal, on: Map) -> list[Edge]:
+        """The shortest way from a beginning to the goal."""
         opening = next((edge for edge in goal.exits if edge.source < 0), None)
         if opening is not None:
-            return _found(goal.verdict, [opening], self._story)
+            return [opening]
         at = min(
             (_sum(self._there, on, index), index)
             for index in on.distances
             if index in self._there.distances
         )[1]
-        way = [*way_to(self._there, at), *way_from(on, at)]
-        return _found(self._exact(goal, way), way, self._story)
+        return [*way_to(self._there, at), *way_from(on, at)]
 
     def _exact(self, goal: _Goal, way: Sequence[Edge]) -> Verdict:
         """The very verdict at the end of a way; another way may end in another message."""
@@ -119,10 +122,6 @@ class Matrix:
 
     def _parts(self, goal: _Goal, finding: Finding) -> Iterator[Part]:
         """The cells that the finding belongs to, fewest troubles first."""
-        if not finding.struck and not any(_is_crash(e) for e in goal.exits):
-            applied = Struck(finding.step, Trouble.APPLIED)
-            yield Part(applied, finding, finding.story, len(finding.story))
-            return
         taken: set[Struck] = set()
 
         def allowed(edge: Edge) -> bool:
@@ -197,7 +196,3 @@ def _sum(there: Map, on: Map, index: int) -> tuple[int, int]:
 def _unharmed(edge: Edge) -> tuple[Struck, ...]:
     call = getattr(edge.deed, "call", None)
     return () if call is None or edge.cost else (Struck(call.step, Trouble.APPLIED),)
-
-
-def _is_crash(edge: Edge) -> bool:
-    return isinstance(edge.deed, Crashed)
