@@ -184,8 +184,10 @@ steps:
 """
 
 
-def test_what_has_no_end_past_the_pivot_is_for_a_person() -> None:
-    told = rehearse(saga_of(ASKED_FOR_EVER), "t", Bounds(1))
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_has_no_end_past_the_pivot_is_for_a_person(depth: int) -> None:
+    told = rehearse(saga_of(ASKED_FOR_EVER), "t", Bounds(depth))
+    assert [len(f.struck) for f in told.findings] == [1, 1, 1]
     assert {(f.judgement, f.code, f.step) for f in told.findings} == {
         (Judgement.STUCK, "held-past-pivot", "a"),
         (Judgement.STUCK, "refused-past-pivot", "b"),
