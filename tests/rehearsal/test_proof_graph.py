@@ -6,6 +6,7 @@ import pytest
 from rehearsal.tiny import course_of, saga_of, tiny
 
 from sagactl.machine.rehearsed import Judgement, Struck, Trouble
+from sagactl.rehearsal.proof import explore
 from sagactl.rehearsal.proof.deed import Woken
 from sagactl.rehearsal.proof.explore import Bounds, Edge, Graph, Node, schedules
 from sagactl.rehearsal.proof.rehearse import rehearse
@@ -183,8 +184,10 @@ steps:
 """
 
 
-def test_what_has_no_end_past_the_pivot_is_for_a_person() -> None:
-    told = rehearse(saga_of(ASKED_FOR_EVER), "t", Bounds(1))
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_has_no_end_past_the_pivot_is_for_a_person(depth: int) -> None:
+    told = rehearse(saga_of(ASKED_FOR_EVER), "t", Bounds(depth))
+    assert [len(f.struck) for f in told.findings] == [1, 1, 1]
     assert {(f.judgement, f.code, f.step) for f in told.findings} == {
         (Judgement.STUCK, "held-past-pivot", "a"),
         (Judgement.STUCK, "refused-past-pivot", "b"),
@@ -265,3 +268,12 @@ def test_nothing_can_go_wrong_at_depth_nought() -> None:
     troubles = {cell.trouble for cell in told.cells if cell.judgement is not None}
     assert troubles == {Trouble.APPLIED}
     assert told.schedules == 1
+
+
+def test_no_more_paces_are_made_than_the_states_that_were_asked_for_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(explore, "PACES_PER_STATE", 1)
+    told = rehearse(saga_of(chain(4)), "t", Bounds(2, 300))
+    assert not told.is_whole
+    assert told.states < 300

@@ -61,7 +61,22 @@ FASTER_THAN_THE_OTHER = textwrap.dedent("""
         action: {request: POST /threes, json: {one: "${{ steps.one.result }}"}}
         compensation: none
     """)
-PLANTED = [BREACH_IN_ONE_BRANCH, BESIDE_THE_PIVOT, FASTER_THAN_THE_OTHER]
+# Where its lookup finds nothing the saga turns: what the other branch begins hangs on when that is.
+TURNED_BY_A_LOOKUP = textwrap.dedent("""
+    saga: tiny
+    services: {s: {url: http://s}, t: {url: http://t, idempotency: key}}
+    steps:
+      - name: asked
+        service: s
+        needs: []
+        action: POST /asked
+        settle: 1s
+        lookup: {request: "GET /asked?key=${{ step.action_key }}", found: "${{ size(response.body) > 0 }}"}
+        compensation: {request: POST /asked/undo, idempotency: key}
+      - {name: one, service: t, needs: [], action: POST /ones, compensation: POST /ones/undo}
+      - {name: two, service: t, needs: [one], action: POST /twos, compensation: POST /twos/undo}
+    """)
+PLANTED = [TURNED_BY_A_LOOKUP, BREACH_IN_ONE_BRANCH, BESIDE_THE_PIVOT, FASTER_THAN_THE_OTHER]
 
 
 def every_order(walker: Walker, stand: Stand) -> None:
