@@ -303,7 +303,8 @@ def _finish(planned: PlannedStep, run: Run, step: StepRun) -> Command:
     asked = step.action if resend else step.lookup
     request = sent if resend else _request(planned, phase)
     due_at = (asked.ended_at or 0.0) + request.retry.max_interval_s
-    until = finish_until(planned, step.doubted_at or run.updated_at)
+    doubted_at = run.updated_at if step.doubted_at is None else step.doubted_at
+    until = finish_until(planned, doubted_at)
     if due_at > until and not planned.past_pivot:
         return _held(planned, "nobody could find out whether it took place in the time allowed")
     return _call(planned, run, phase, due_at)
