@@ -11,7 +11,7 @@ from sagactl.rehearsal.proof.answer import How
 from sagactl.rehearsal.proof.course import Course
 from sagactl.rehearsal.proof.deed import Crashed, Ended, Overtaken, Pace, Woken
 from sagactl.rehearsal.proof.stand import Plague, Stand
-from sagactl.rehearsal.proof.story import _crashed
+from sagactl.rehearsal.proof.story import _crashed, _ended
 
 SERVICES = "services: {s: {url: http://s, idempotency: key}}"
 
@@ -171,3 +171,28 @@ def test_the_fate_of_each_call_is_told_of_a_crash() -> None:
         "sagactl dies, and is resumed",
         'sagactl dies and is resumed; the undo of "a" did not arrive',
     ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "how", "arrives", "plague", "sentence"),
+    [
+        (Phase.ACTION, How.HEARD, True, None, '"a" is done'),
+        (Phase.ACTION, How.CUT, True, None, '"a" takes place, but its reply is cut'),
+        (Phase.ACTION, How.CUT, True, Plague.CUT, '"a" takes place, but its reply is cut, and so is any later one'),
+        (Phase.ACTION, How.UNHEARD, True, None, '"a" takes place, but no reply comes'),
+        (Phase.ACTION, How.UNHEARD, False, Plague.NOT_DONE, '"a" gets lost, and no reply comes, nor to any later attempt'),
+        (Phase.LOOKUP, How.HEARD, True, None, 'the lookup of "a" says that it did not take place'),
+        (Phase.COMPENSATION, How.HEARD, True, None, 'the undo of "a" finds nothing to undo'),
+        (Phase.COMPENSATION, How.UNREACHED, False, None, 'the undo of "a" cannot be sent for now'),
+        (Phase.COMPENSATION, How.UNHEARD, True, None, '"a" is undone, but no reply comes'),
+        (Phase.COMPENSATION, How.UNHEARD, False, None, 'the undo of "a" gets lost'),
+        (Phase.COMPENSATION, How.UNHEARD, False, Plague.NOT_DONE, 'the undo of "a" gets lost, again and again'),
+        (Phase.COMPENSATION, How.HIDDEN, False, None, 'the undo of "a" is refused, by a status that counts as done'),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_call_is_told_in_a_sentence(
+    phase: Phase, how: How, arrives: bool, plague: Plague | None, sentence: str
+) -> None:
+    stand = side_by_side(1)[1]
+    call = replace(stand.in_hand[0], phase=phase)
+    assert _ended(Ended(call, how, arrives, plague), stand) == sentence
