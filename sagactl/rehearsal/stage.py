@@ -4,44 +4,56 @@ A request with a whole URL keeps it: in the sandbox every connection is made to 
 the host, so no real service is reached either way.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from sagactl.definition.model import Action, Lookup, Request, Saga, Service, Step, SubSaga
 from sagactl.definition.template import constant
+from sagactl.machine.command import Phase
 from sagactl.rehearsal.server import sandbox_url
+
+Change: TypeAlias = Callable[[Phase, Request], Request]
 
 
 def staged(saga: Saga) -> Saga:
     """The same saga with every service in the sandbox."""
-    services = {name: _service(service) for name, service in saga.services.items()}
-    return replace(saga, services=services, steps=tuple(_step(step) for step in saga.steps))
+    return with_services(saga, _played)
 
 
-def _service(service: Service) -> Service:
+def with_services(saga: Saga, change: Callable[[Service], Service]) -> Saga:
+    """The same saga with other services, in its requests and its sub-sagas as well."""
+
+    def request(_: Phase, old: Request) -> Request:
+        return old if old.service is None else replace(old, service=change(old.service))
+
+    return with_requests(saga, request, change)
+
+
+def with_requests(
+    saga: Saga, change: Change, service: Callable[[Service], Service] = lambda same: same
+) -> Saga:
+    """The same saga with every request, and service, changed; those of its sub-sagas too."""
+    services = {name: service(old) for name, old in saga.services.items()}
+    steps = tuple(_step(step, change, service) for step in saga.steps)
+    return replace(saga, services=services, steps=steps)
+
+
+def _played(service: Service) -> Service:
     # Nobody asks there who somebody is, and no token service is called.
     return replace(service, url=constant(sandbox_url(service.name), service.place), auth=None)
 
 
-def _step(step: Step) -> Step:
-    lookup = step.lookup
-    return replace(
-        step,
-        action=_action(step.action),
-        lookup=None if lookup is None else Lookup(_request(lookup.request), lookup.found),
-        compensation=None if step.compensation is None else _request(step.compensation),
-    )
-
-
-def _action(action: Action) -> Action:
+def _step(step: Step, change: Change, service: Callable[[Service], Service]) -> Step:
+    lookup, undo = step.lookup, step.compensation
+    if lookup is not None:
+        lookup = Lookup(change(Phase.LOOKUP, lookup.request), lookup.found)
+    if undo is not None:
+        undo = change(Phase.COMPENSATION, undo)
+    action: Action = step.action
     match action:
         case Request():
-            return _request(action)
+            action = change(Phase.ACTION, action)
         case SubSaga():
-            return replace(action, saga=staged(action.saga))
-    return action
-
-
-def _request(request: Request) -> Request:
-    if request.service is None:
-        return request
-    return replace(request, service=_service(request.service))
+            action = replace(action, saga=with_requests(action.saga, change, service))
+    return replace(step, action=action, lookup=lookup, compensation=undo)

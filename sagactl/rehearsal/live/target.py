@@ -11,14 +11,11 @@ from dataclasses import replace
 
 from sagactl.definition.expression import ExpressionFailed
 from sagactl.definition.model import (
-    Action,
     ClientCredentials,
-    Lookup,
     Request,
     Saga,
     Service,
     Step,
-    SubSaga,
 )
 from sagactl.definition.template import (
     Template,
@@ -31,6 +28,7 @@ from sagactl.definition.value import as_text
 from sagactl.participants.connection import address_words
 from sagactl.participants.transport import Origin, origin_at
 from sagactl.participants.web import Web
+from sagactl.rehearsal.stage import with_services
 from sagactl.source.node import Json, Scalar
 from sagactl.source.problem import nearest
 
@@ -108,7 +106,7 @@ def pointed(saga: Saga, urls: Mapping[str, str]) -> Saga:
         url = urls.get(service.name)
         return service if url is None else replace(service, url=constant(url, service.place))
 
-    return _changed(saga, change) if urls else saga
+    return with_services(saga, change) if urls else saga
 
 
 def fenced(targets: Targets, secrets: Mapping[str, str], clock: Callable[[], float]) -> Web:
@@ -154,28 +152,3 @@ def _beginning(url: Template, env: Mapping[str, str]) -> str:
     except ExpressionFailed as failure:
         raise TargetUnknown(str(failure)) from None
     return done
-
-
-def _changed(saga: Saga, change: Callable[[Service], Service]) -> Saga:
-    def request(old: Request) -> Request:
-        return old if old.service is None else replace(old, service=change(old.service))
-
-    def action(old: Action) -> Action:
-        match old:
-            case Request():
-                return request(old)
-            case SubSaga():
-                return replace(old, saga=_changed(old.saga, change))
-        return old
-
-    def step(old: Step) -> Step:
-        lookup = old.lookup
-        return replace(
-            old,
-            action=action(old.action),
-            lookup=None if lookup is None else Lookup(request(lookup.request), lookup.found),
-            compensation=None if old.compensation is None else request(old.compensation),
-        )
-
-    services = {name: change(service) for name, service in saga.services.items()}
-    return replace(saga, services=services, steps=tuple(step(old) for old in saga.steps))

@@ -12,17 +12,18 @@ from itertools import product
 from typing import Any
 
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.model import Action, ForEach, Lookup, Request, Saga, Step, SubSaga
+from sagactl.definition.model import Action, ForEach, Request, Saga, Step, SubSaga
 from sagactl.definition.policy import names_under, step_templates
 from sagactl.definition.schema import check_input, with_defaults
 from sagactl.definition.template import Template, constant, evaluate
+from sagactl.machine.command import Phase
 from sagactl.machine.request import rfc3339
 from sagactl.rehearsal.leaf import Leaf
 from sagactl.rehearsal.operation import steps_within
 from sagactl.rehearsal.proof.specimen import specimen, specimens
 from sagactl.rehearsal.reading import Reading
 from sagactl.rehearsal.shape import Path, grow
-from sagactl.rehearsal.stage import staged
+from sagactl.rehearsal.stage import staged, with_requests
 from sagactl.source.node import Json
 
 MAX_EXAMPLES = 3
@@ -86,18 +87,11 @@ def few_attempts(saga: Saga, depth: int) -> Saga:
 
     An undo may falter at each of the `depth` troubles, and gets through.
     """
-    steps = []
-    for step in saga.steps:
-        lookup, undo, action = step.lookup, step.compensation, step.action
-        match action:
-            case Request():
-                action = _shortened(action)
-            case SubSaga():
-                action = replace(action, saga=few_attempts(action.saga, depth))
-        asked = None if lookup is None else Lookup(_shortened(lookup.request), lookup.found)
-        undone = None if undo is None else _shortened(undo, depth + 1)
-        steps.append(replace(step, action=action, lookup=asked, compensation=undone))
-    return replace(saga, steps=tuple(steps))
+
+    def shortened(phase: Phase, request: Request) -> Request:
+        return _shortened(request, depth + 1 if phase is Phase.COMPENSATION else MAX_ATTEMPTS)
+
+    return with_requests(saga, shortened)
 
 
 def _shortened(request: Request, most: int = MAX_ATTEMPTS) -> Request:
