@@ -9,8 +9,8 @@ from pathlib import Path
 
 import typer
 
-from sagactl import __version__
 from sagactl.cli.attempt_log import AttemptLog
+from sagactl.cli.beginning import Begin
 from sagactl.cli.exit import Exit
 from sagactl.cli.form import Format
 from sagactl.cli.input import example_input, fitting_input, gather_input
@@ -99,7 +99,7 @@ def _prepared(wish: Wish) -> _Test:
     secrets = read_secrets(saga, wish.secrets_file, sandbox=False)
     plan = make_plan(saga)
     skipped = _skipped(plan, wish.skip)
-    opening = _opening(saga, _given(saga, wish), env)
+    opening = _opening(plan, _given(saga, wish), env)
     log = AttemptLog(is_verbose=wish.verbose)
     return _Test(plan, opening, secrets, targets, skipped, log)
 
@@ -173,19 +173,7 @@ def _given(saga: Saga, wish: Wish) -> Json:
     return gather_input(saga, list(wish.inputs), wish.input_file)
 
 
-def _opening(saga: Saga, value: Json, env: dict[str, str]) -> RunStarted:
+def _opening(plan: Plan, value: Json, env: dict[str, str]) -> RunStarted:
     """A saga that is never kept; its ID is none that a definition would derive."""
-    return RunStarted(
-        at=SystemClock().now(),
-        run_id=fresh_id(),
-        saga=saga.name,
-        version=saga.version,
-        definition=saga.source.text,
-        definition_name=saga.source.name,
-        digest="",
-        input=value,
-        env=env,
-        sandbox=False,
-        faults=[],
-        sagactl=__version__,
-    )
+    begin = Begin(plan.saga, plan, env, {}, (), sandbox=False)
+    return begin.event(fresh_id(), value, SystemClock().now())

@@ -26,7 +26,7 @@ from typing import Any
 
 from sagactl.definition.duration import parse_duration
 from sagactl.definition.expression import ExpressionFailed
-from sagactl.definition.model import Lookup, OnUnknown, OutcomeKind, Request, Sleep, SubSaga
+from sagactl.definition.model import OnUnknown, OutcomeKind, Sleep, SubSaga
 from sagactl.definition.template import Template, evaluate, evaluate_condition, evaluate_text
 from sagactl.machine import event as e
 from sagactl.machine.command import Call, Command, Note, Outcome, Phase
@@ -272,7 +272,7 @@ def _doubtful(planned: PlannedStep, run: Run, step: StepRun, *, turned: bool) ->
     """What is asked next about an outcome nobody knows: action again, lookup, then `on_unknown`."""
     action = step.action
     due_at = None if turned else action.due_at
-    resends = _request(planned, Phase.ACTION)
+    resends = planned.asked(Phase.ACTION)
     if due_at is not None and may_resend(resends, action, max(due_at, run.updated_at)):
         return _call(planned, run, Phase.ACTION, due_at)
     if planned.step.lookup is not None and (step.lookup.spent == 0 or step.lookup.due_at):
@@ -295,13 +295,13 @@ def _finish(planned: PlannedStep, run: Run, step: StepRun) -> Command:
 
     By the action under its key where that is safe, else by the lookup.
     """
-    sent = _request(planned, Phase.ACTION)
+    sent = planned.asked(Phase.ACTION)
     resend = may_resend(sent, step.action, run.updated_at)
     if not resend and planned.step.lookup is None:
         return _held(planned, "it may not be sent again, and there is no lookup to ask")
     phase = Phase.ACTION if resend else Phase.LOOKUP
     asked = step.action if resend else step.lookup
-    request = sent if resend else _request(planned, phase)
+    request = sent if resend else planned.asked(phase)
     due_at = (asked.ended_at or 0.0) + request.retry.max_interval_s
     doubted_at = run.updated_at if step.doubted_at is None else step.doubted_at
     until = finish_until(planned, doubted_at)
@@ -317,7 +317,7 @@ def _held(planned: PlannedStep, detail: str) -> Note:
 def _call(planned: PlannedStep, run: Run, phase: Phase, due_at: float | None) -> Command:
     step = run.step(planned.name)
     attempts = step.attempts(phase)
-    request = _request(planned, phase)
+    request = planned.asked(phase)
     scope = scope_of(run, planned.name, phase)
     # The bytes of the first attempt are the bytes of every other: one key, one body.
     sending = attempts.sending
@@ -342,17 +342,6 @@ def _call(planned: PlannedStep, run: Run, phase: Phase, due_at: float | None) ->
         needed_paths=planned.needed_paths if phase is not Phase.COMPENSATION else (),
         due_at=due_at,
     )
-
-
-def _request(planned: PlannedStep, phase: Phase) -> Request:
-    step = planned.step
-    asked: Request | Lookup | None = {
-        Phase.ACTION: step.request,
-        Phase.LOOKUP: step.lookup,
-        Phase.COMPENSATION: step.compensation,
-    }[phase]
-    assert asked is not None  # only asked for where the step has one
-    return asked.request if isinstance(asked, Lookup) else asked
 
 
 def _unsendable(planned: PlannedStep, phase: Phase, failure: ExpressionFailed) -> Note:

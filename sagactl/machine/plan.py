@@ -14,8 +14,9 @@ from functools import lru_cache
 
 from sagactl.definition.builder import has_pivot
 from sagactl.definition.graph import ancestors, dependents, topological
-from sagactl.definition.model import OnUnknown, Saga, Sleep, Step
+from sagactl.definition.model import Lookup, OnUnknown, Request, Saga, Sleep, Step
 from sagactl.definition.policy import on_unknown, result_reads
+from sagactl.machine.command import Phase
 from sagactl.machine.run import Run
 
 
@@ -61,6 +62,17 @@ class PlannedStep:
         if self.child is not None:
             return any(planned.is_undoable for planned in self.child)
         return self.step.compensation is not None
+
+    def asked(self, phase: Phase) -> Request:
+        """The request of one of its conversations, which it must have."""
+        step = self.step
+        found: Request | Lookup | None = {
+            Phase.ACTION: step.request,
+            Phase.LOOKUP: step.lookup,
+            Phase.COMPENSATION: step.compensation,
+        }[phase]
+        assert found is not None  # only asked for where the step has one
+        return found.request if isinstance(found, Lookup) else found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

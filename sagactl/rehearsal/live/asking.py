@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sagactl.definition.model import Lookup, OutcomeKind, Request
+from sagactl.definition.model import OutcomeKind, Request
 from sagactl.engine.clock import Clock
 from sagactl.machine.attempted import Attempted
 from sagactl.machine.command import Call, Outcome, Phase
@@ -84,7 +84,7 @@ def call_of(planned: PlannedStep, run: Run, phase: Phase, key: str | None = None
     scope = scope_of(run, planned.name, phase)
     key = key or idempotency_key(run.id, planned.name, phase)
     scope["step"] = {**scope["step"], "idempotency_key": key}
-    request = _request(planned, phase)
+    request = planned.asked(phase)
     needs_reply = phase is not Phase.COMPENSATION
     return Call(
         run_id=run.id,
@@ -200,17 +200,6 @@ def _next(call: Call, *, doubted: bool) -> Call:
     attempt = call.attempt + 1
     scope = {**call.scope, "step": {**call.scope["step"], "attempt": attempt}}
     return replace(call, attempt=attempt, scope=scope, doubted=doubted)
-
-
-def _request(planned: PlannedStep, phase: Phase) -> Request:
-    step = planned.step
-    asked: Request | Lookup | None = {
-        Phase.ACTION: step.request,
-        Phase.LOOKUP: step.lookup,
-        Phase.COMPENSATION: step.compensation,
-    }[phase]
-    assert asked is not None  # only asked for where the step has one
-    return asked.request if isinstance(asked, Lookup) else asked
 
 
 def _body(seen: Seen) -> Json:
